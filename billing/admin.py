@@ -1,0 +1,63 @@
+"""Staff manage users here, look at API keys, and revoke them."""
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from billing import services
+from billing.models import ApiKey, User
+from config.admin import ReasonedAction, ReasonedActionsAdmin, Said
+from config.api.principals import Principal
+
+if TYPE_CHECKING:
+    BaseUserAdmin = DjangoUserAdmin[User]
+else:
+    BaseUserAdmin = DjangoUserAdmin
+
+
+@admin.register(User)
+class UserAdmin(BaseUserAdmin):
+    """Users sign in with their e-mail address, so there is no user name."""
+
+    ordering = ("email",)
+    list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
+    search_fields = ("email", "first_name", "last_name")
+    readonly_fields = ("id", "last_login", "date_joined")
+    fieldsets = (
+        (None, {"fields": ("id", "email", "password")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name")}),
+        (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
+        (_("Important dates"), {"fields": ("last_login", "date_joined")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+
+
+def _revoke(api_key: ApiKey, actor: Principal, reason: str) -> Said:
+    revoked = services.revoke_api_key(api_key_id=api_key.pk, actor=actor, reason=reason)
+    return Said(gettext("%(key)s no longer works.") % {"key": revoked})
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReasonedActionsAdmin):
+    """Keys are made with `manage.py create_api_key`, which shows them once, and revoked here."""
+
+    list_display = ("id", "name", "mode", "prefix", "scopes", "created_at", "revoked_at", "latest_used_at")
+    list_filter = ("mode",)
+    search_fields = ("name", "prefix")
+    exclude = ("secret_hash",)
+    reasoned_actions = [
+        ReasonedAction(
+            name="revoke",
+            label=_("Revoke"),
+            note=_("The key stops working at once, for good."),
+            perform=_revoke,
+            is_offered=lambda api_key: api_key.revoked_at is None,
+        )
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        return [name for name in super().get_readonly_fields(request, obj) if name != "secret_hash"]

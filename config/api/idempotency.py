@@ -1,0 +1,107 @@
+"""Idempotency keys, kept on the row they created. See README.md in this folder; the header is `idempotency_header`.
+
+A first request stores its key's digest and its fingerprint on the new row. `find_replay` finds that row again, under
+the lock and before any state is checked: a repetition gets the same object, a key sent with other input a 409.
+"""
+
+import dataclasses
+import hmac
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from django.db import IntegrityError, models
+
+from config.kernel import db
+from config.kernel.errors import Conflict
+from config.kernel.fields import ExactCharField
+
+
+class IdempotencyKeyReused(Conflict):
+    """This Idempotency-Key was already used with other input, for {id}. Send a new key, or the first input again."""
+
+    code = "idempotency_key_reused"
+
+
+@dataclasses.dataclass(frozen=True)
+class IdempotencyKey:
+    """One caller's claim on one operation. `owner` outlives credentials; `operation` is a name: "invoices.pay"."""
+
+    owner: str
+    operation: str
+    digest: str
+    fingerprint: str
+
+
+class IdempotentModel(models.Model):
+    """A row that remembers the key it was created with, for good. All four are NULL when it was created without one."""
+
+    idempotency_owner = ExactCharField(max_length=100, null=True, editable=False)
+    idempotency_operation = ExactCharField(max_length=50, null=True, editable=False)
+    idempotency_key_digest = ExactCharField(max_length=64, null=True, editable=False)
+    request_fingerprint = ExactCharField(max_length=80, null=True, editable=False)
+
+    class Meta:
+        abstract = True
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_owner", "idempotency_operation", "idempotency_key_digest"],
+                name="%(app_label)s_%(class)s_idempotency_key",
+            )
+        ]
+
+
+def key_fields(key: IdempotencyKey | None) -> dict[str, str]:
+    """The model fields that store `key`: `Payment(**key_fields(key), …)`."""
+    if key is None:
+        return {}
+    return {
+        "idempotency_owner": key.owner,
+        "idempotency_operation": key.operation,
+        "idempotency_key_digest": key.digest,
+        "request_fingerprint": key.fingerprint,
+    }
+
+
+Row = TypeVar("Row", bound=IdempotentModel)
+
+
+@dataclasses.dataclass(frozen=True)
+class Created(Generic[Row]):
+    """What a creating use case answers: the row, and whether this call or an earlier one with its key made it."""
+
+    row: Row
+    is_new: bool
+
+
+def find_replay(rows: models.Manager[Row] | models.QuerySet[Row], key: IdempotencyKey | None) -> Created[Row] | None:
+    """The row that `key` created earlier, or None; raises IdempotencyKeyReused when other input created it.
+
+    Call it under the lock that serialises the operation, before any state is checked.
+    """
+    if key is None:
+        return None
+    row = rows.filter(
+        idempotency_owner=key.owner, idempotency_operation=key.operation, idempotency_key_digest=key.digest
+    ).first()
+    if row is None:
+        return None
+    if not hmac.compare_digest(row.request_fingerprint or "", key.fingerprint):
+        raise IdempotencyKeyReused(id=str(row.pk))
+    return Created(row, False)
+
+
+def insert_once(
+    rows: models.Manager[Row] | models.QuerySet[Row], key: IdempotencyKey | None, insert: Callable[[], Row]
+) -> Created[Row]:
+    """Requires a transaction. Run `insert`, or find the row a concurrent request with the same key has just inserted.
+
+    Raises IdempotencyKeyReused, and the IntegrityError of `insert` when another constraint than the key's broke.
+    """
+    try:
+        with db.savepoint():
+            return Created(insert(), True)
+    except IntegrityError:
+        earlier = find_replay(rows, key)
+        if earlier is None:
+            raise
+        return earlier

@@ -1,0 +1,53 @@
+"""What a credential may do. A view names a scope per method; a method that names none is allowed to nobody."""
+
+from typing import TYPE_CHECKING, Any
+
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from config.api.principals import Principal
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView
+
+
+class MissingScope(PermissionDenied):
+    """The credential is good and not enough."""
+
+    default_code = "missing_scope"
+
+
+class HasScope(BasePermission):
+    """Reads the view's `required_scopes`: {"GET": "invoices:read", "POST": "invoices:write"}."""
+
+    def has_permission(self, request: Request, view: "APIView") -> bool:
+        """False for an unauthenticated request (401); raises MissingScope (403), which names the missing scope."""
+        principal = request.user
+        if not isinstance(principal, Principal):
+            return False
+        method = "GET" if request.method == "HEAD" else request.method or ""
+        if not _is_served(view, method):
+            return True
+        scope = required_scopes(view).get(method)
+        if scope is None or scope not in principal.scopes:
+            raise MissingScope(f"This needs the scope {scope}." if scope else "No scope allows this.")
+        return True
+
+
+def principal_of(request: Request) -> Principal:
+    """Who asks, in a view that HasScope guards."""
+    principal = request.user
+    assert isinstance(principal, Principal)
+    return principal
+
+
+def required_scopes(view: Any) -> dict[str, str]:
+    """The view's declaration, empty when it has none."""
+    declared: dict[str, str] = getattr(view, "required_scopes", {})
+    return declared
+
+
+def _is_served(view: "APIView", method: str) -> bool:
+    """A method without a handler goes on to its 405, and so does OPTIONS: no metadata is served about views."""
+    return method != "OPTIONS" and hasattr(view, method.lower())

@@ -1,0 +1,83 @@
+"""The Celery app, and `nudge`: a message that only makes waiting work start sooner."""
+
+import logging
+import os
+import threading
+import time
+from typing import Any
+
+from celery import Celery
+from kombu import Producer
+from kombu.transport import TRANSPORT_ALIASES
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+
+TRANSPORT_ALIASES["embedded"] = "config.embedded.broker:Transport"
+
+app = Celery("quittance")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+
+logger = logging.getLogger(__name__)
+
+NUDGE_TIMEOUT_SECONDS = 0.05
+"""For connecting, and for each answer of the broker."""
+NUDGE_EXPIRES_SECONDS = 60
+"""An older message is worth nothing: a sweeper has found the work by then."""
+
+
+class Breaker:
+    """Open for a few seconds after each failure: what hangs is asked once in a while, not by every request."""
+
+    def __init__(self, rest_seconds: float = 5.0) -> None:
+        self._rest_seconds = rest_seconds
+        self._open_until = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        return time.monotonic() < self._open_until
+
+    def trip(self) -> None:
+        self._open_until = time.monotonic() + self._rest_seconds
+
+    def reset(self) -> None:
+        self._open_until = 0.0
+
+
+nudge_breaker = Breaker()
+_nudger = threading.local()
+
+
+def nudge(task: str, *args: Any) -> None:
+    """Ask a worker to run `task` soon. Fails open within 100 ms: what is lost here the sweepers find in the database.
+
+    It has a connection of its own per thread, with short timeouts and no retries: the workers' connections wait for
+    messages and must not time out.
+    """
+    if nudge_breaker.is_open:
+        return
+    try:
+        app.send_task(task, args=args, retry=False, producer=_nudge_producer(), expires=NUDGE_EXPIRES_SECONDS)
+    except Exception as error:
+        nudge_breaker.trip()
+        _drop_nudge_producer()
+        logger.warning("nudge %s lost, a sweep will find the work: %s", task, error)
+
+
+def _nudge_producer() -> Producer:
+    """This thread's producer; a forked child makes its own."""
+    if getattr(_nudger, "pid", None) != os.getpid():
+        options = {**app.conf.broker_transport_options, "max_retries": 0}
+        if app.conf.broker_url.startswith(("redis:", "rediss:", "unix:")):
+            options |= {"socket_connect_timeout": NUDGE_TIMEOUT_SECONDS, "socket_timeout": NUDGE_TIMEOUT_SECONDS}
+        _nudger.connection = app.connection_for_write(transport_options=options, connect_timeout=NUDGE_TIMEOUT_SECONDS)
+        _nudger.pid = os.getpid()
+        _nudger.producer = app.amqp.Producer(_nudger.connection.default_channel)
+    producer: Producer = _nudger.producer
+    return producer
+
+
+def _drop_nudge_producer() -> None:
+    if getattr(_nudger, "pid", None) == os.getpid():
+        _nudger.pid = None
+        _nudger.connection.release()

@@ -1,0 +1,1 @@
+"""The embedded run of `make run`: everything as processes of one supervisor, without a server, a compiler or root."""

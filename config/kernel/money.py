@@ -1,0 +1,67 @@
+"""Money is an integer of minor units beside an ISO 4217 code. Exponents come from the `iso4217` package's table."""
+
+from decimal import Decimal
+
+from iso4217 import Currency
+
+from config.kernel.errors import FieldError, Invalid
+
+MAX_AMOUNT = 999_999_999_999
+"""The largest amount of one invoice, payment or line, in minor units. Well inside what JSON numbers carry exactly."""
+
+CURRENCIES: frozenset[str] = frozenset(currency.code for currency in Currency if currency.exponent is not None)
+"""Codes one can owe money in: ISO 4217 without metals, testing codes and other units that have no minor unit."""
+
+
+class InvalidMoney(Invalid):
+    """The amount or the currency is not valid."""
+
+    code = "invalid_money"
+
+
+def exponent(currency: str) -> int:
+    """Decimal places between the major and the minor unit: JPY 0, EUR 2, KWD 3, CLF 4. Raises InvalidMoney."""
+    digits = Currency(check_currency(currency)).exponent
+    assert digits is not None
+    return int(digits)
+
+
+def check_currency(value: object, *, field: str = "currency") -> str:
+    """Return `value` when it is an upper-case ISO 4217 code one can owe money in; raise InvalidMoney naming `field`."""
+    if isinstance(value, str) and value in CURRENCIES:
+        return value
+    detail = "Send a three-letter ISO 4217 code in upper case, such as EUR."
+    raise InvalidMoney(errors=(FieldError(field, "unknown_currency", detail),))
+
+
+def check_amount(value: object, *, field: str = "amount") -> int:
+    """Return `value` when it is an integer from 1 to MAX_AMOUNT minor units; raise InvalidMoney naming `field`."""
+    problem = _amount_problem(value)
+    if problem:
+        raise InvalidMoney(errors=(FieldError(field, *problem),))
+    assert isinstance(value, int)
+    return value
+
+
+def _amount_problem(value: object) -> tuple[str, str] | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return (
+            "not_an_integer",
+            "Send an integer in the currency's minor unit: 1250 for EUR 12.50, not 12.5, not a string.",
+        )
+    if value <= 0:
+        return "not_positive", "Send an amount of at least 1 minor unit."
+    if value > MAX_AMOUNT:
+        return "too_large", f"Send an amount of at most {MAX_AMOUNT} minor units."
+    return None
+
+
+def display(amount: int, currency: str) -> str:
+    """For people, never for machines: (1250, "EUR") is "12.50 EUR", (1250, "JPY") is "1250 JPY".
+
+    A currency that nobody knows, as a provider may name one, leaves the amount as it is.
+    """
+    if currency not in CURRENCIES:
+        return f"{amount} {currency}"
+    digits = exponent(currency)
+    return f"{Decimal(amount).scaleb(-digits):.{digits}f} {currency}"

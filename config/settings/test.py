@@ -1,0 +1,7 @@
+"""The test suite: MariaDB and Redis from DATABASE_URL and REDIS_URL, which `make test` sets."""
+
+from config.settings.base import *  # noqa: F403
+
+DEBUG = False
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,0 +1,105 @@
+"""Liveness, and what the service stands on."""
+
+import datetime
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+
+from config import health
+from config.celery import app
+from config.kernel import clock
+from invoices.tests.factories import make_invoice
+from outbox.models import OutboxEvent
+
+
+def test_liveness_touches_nothing() -> None:
+    """No database is available to this test, and none is asked for."""
+    response = Client().get("/health")
+    assert (response.status_code, response.json()) == (200, {"status": "ok"})
+    assert "no-cache" in response["Cache-Control"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_every_component_is_reported() -> None:
+    """With its status and how long it took."""
+    response = Client().get("/health/detailed")
+    document = response.json()
+    assert response.status_code == 200, document
+    assert document["components"].keys() == health.PROBES.keys()
+    assert {component["status"] for component in document["components"].values()} == {"ok"}
+    assert all(component["latency_ms"] >= 0 for component in document["components"].values())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_migration_that_is_not_applied_is_down() -> None:
+    """503, naming what to run."""
+    recorder = MigrationRecorder(connection)
+    recorder.record_unapplied("billing", "0001_initial")
+    try:
+        response = Client().get("/health/detailed")
+    finally:
+        recorder.record_applied("billing", "0001_initial")
+    component = response.json()["components"]["migrations"]
+    assert response.status_code == 503
+    assert component["status"] == "down"
+    assert "manage.py migrate" in component["detail"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_events_that_nobody_relays_are_degraded() -> None:
+    """The service works, so the answer is a 200; somebody should look whether a worker runs."""
+    make_invoice()
+    OutboxEvent.objects.update(occurred_at=clock.now() - datetime.timedelta(seconds=health.OUTBOX_LATE_SECONDS + 5))
+    response = Client().get("/health/detailed")
+    document = response.json()
+    assert (response.status_code, document["status"]) == (200, "degraded")
+    assert "is a worker running?" in document["components"]["outbox"]["detail"]
+    assert document["components"]["outbox"]["subscribers"][0]["lag"] == 1
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """Takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+
+def detailed_within(seconds: float) -> dict[str, str]:
+    started = time.monotonic()
+    response = Client().get("/health/detailed")
+    assert time.monotonic() - started < seconds
+    assert response.status_code == 503
+    return {name: component["status"] for name, component in response.json()["components"].items()}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cache_that_is_gone_is_down(settings: Any) -> None:
+    """The others are still reported."""
+    backend = "django.core.cache.backends.redis.RedisCache"
+    settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://127.0.0.1:1/0"}}
+    statuses = detailed_within(3)
+    assert statuses.pop("cache") == "down"
+    assert set(statuses.values()) == {"ok"}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_broker_that_hangs_is_down_in_bounded_time(silent_server: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answer takes three seconds at most, however many ask."""
+    monkeypatch.setattr(app.conf, "broker_url", silent_server)
+    monkeypatch.setattr(app.conf, "broker_write_url", silent_server)
+    assert detailed_within(3)["broker"] == "down"
+    threads = [thread for thread in threading.enumerate() if thread.name.startswith("health")]
+    assert len(threads) <= health.MAX_THREADS
+
+
+def test_probes_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once as many hang as may, a further request is answered at once: nothing can be said, so all is down."""
+    monkeypatch.setattr(health, "_free_threads", threading.Semaphore(0))
+    assert set(detailed_within(0.5).values()) == {"down"}

@@ -1,0 +1,31 @@
+"""Every test run: each xdist worker has its own database (pytest-django) and its own Redis database (here)."""
+
+import os
+import re
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Leave out what is long unless `-m` says otherwise, and give an xdist worker a Redis database of its own."""
+    if not config.option.markexpr:
+        config.option.markexpr = "not long"
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker and os.environ.get("REDIS_URL"):
+        _use_redis(_shifted(os.environ["REDIS_URL"], by=int(worker.removeprefix("gw"))))
+
+
+def _shifted(url: str, *, by: int) -> str:
+    """ "redis://host:6379/4" shifted by 1 is "redis://host:6379/5"; a server has databases 0 to 15."""
+    match = re.fullmatch(r"(redis://[^/]+)/?(\d*)", url)
+    if match is None:
+        raise pytest.UsageError(f"REDIS_URL should look like redis://127.0.0.1:6379/0, not {url}")
+    return f"{match[1]}/{(int(match[2] or 0) + by) % 16}"
+
+
+def _use_redis(url: str) -> None:
+    from django.conf import settings
+
+    os.environ["REDIS_URL"] = url
+    settings.CACHES["default"]["LOCATION"] = url
+    settings.CELERY_BROKER_URL = url

@@ -1,0 +1,32 @@
+"""Filters of the invoice and customer lists."""
+
+import django_filters
+
+from config.api.filters import IdFilter
+from invoices.models import Customer, Invoice
+from invoices.states import InvoiceStatus
+
+
+class InvoiceFilter(django_filters.FilterSet):
+    """status, customer, number, order_id exactly; created_from (inclusive), created_before (exclusive) as ISO 8601."""
+
+    status = django_filters.MultipleChoiceFilter(choices=InvoiceStatus.choices)
+    customer = IdFilter(field_name="customer_id")
+    number = django_filters.CharFilter()
+    order_id = django_filters.CharFilter()
+    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Invoice
+        fields: list[str] = []
+
+
+class CustomerFilter(django_filters.FilterSet):
+    """email, without regard to case."""
+
+    email = django_filters.CharFilter(lookup_expr="iexact")
+
+    class Meta:
+        model = Customer
+        fields: list[str] = []

@@ -1,0 +1,169 @@
+"""What customers and invoices look like on the wire."""
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
+
+from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField, MinorUnitsField
+from invoices.models import Customer, Invoice, InvoiceLine
+from invoices.services import Line, NewInvoice
+from outbox.models import OutboxEvent
+from payments.api.serializers import PaymentSerializer
+
+MAX_LINES = 500
+LATEST_EVENTS = 20
+
+
+class CustomerInput(InputSerializer):
+    """POST and PATCH /customers."""
+
+    name = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    email = serializers.EmailField(max_length=254, required=False, allow_blank=True)
+    metadata = MetadataField()
+
+
+class CustomerChanges(CustomerInput):
+    """PATCH /customers: only what is sent changes."""
+
+    metadata = MetadataField(default=serializers.empty)
+
+
+class CustomerSerializer(serializers.ModelSerializer[Customer]):
+    """A customer."""
+
+    id = serializers.CharField(read_only=True)
+
+    class Meta:
+        model = Customer
+        fields = ["id", "name", "email", "metadata", "created_at"]
+        read_only_fields = fields
+
+
+class LineInput(InputSerializer):
+    """One line of POST /invoices."""
+
+    description = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+    quantity = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, default=1)
+    unit_amount = MinorUnitsField()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("An amount", value={"amount": 1250, "currency": "EUR"}, request_only=True),
+        OpenApiExample(
+            "Lines",
+            value={
+                "currency": "EUR",
+                "lines": [{"description": "Tea", "quantity": 3, "unit_amount": 400}, {"unit_amount": 50}],
+                "number": "2026-0001",
+                "due_on": "2026-12-24",
+            },
+            request_only=True,
+        ),
+    ]
+)
+class InvoiceInput(InputSerializer):
+    """POST /invoices: an amount, or lines that add up to it, not both."""
+
+    amount = MinorUnitsField(required=False)
+    lines = serializers.ListField(child=LineInput(), required=False, allow_empty=False, max_length=MAX_LINES)
+    currency = CurrencyCodeField()
+    customer = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
+    number = serializers.CharField(max_length=100, required=False, allow_null=True, default=None)
+    description = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+    due_on = serializers.DateField(required=False, allow_null=True, default=None)
+    metadata = MetadataField()
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("amount" in attrs) == ("lines" in attrs):
+            raise serializers.ValidationError({"amount": "Send either an amount or lines."}, code="amount_or_lines")
+        return attrs
+
+    def to_new_invoice(self) -> NewInvoice:
+        """What the service issues: one line over the whole amount when none were sent."""
+        data = dict(self.validated_data)
+        amount = data.pop("amount", None)
+        lines = [Line(**line) for line in data.pop("lines", [])]
+        return NewInvoice(
+            lines=lines or [Line(unit_amount=amount, description=data["description"])],
+            customer_id=data.pop("customer"),
+            **data,
+        )
+
+
+class LineSerializer(serializers.ModelSerializer[InvoiceLine]):
+    """A line of an invoice. Amounts are minor units of the invoice's currency."""
+
+    class Meta:
+        model = InvoiceLine
+        fields = ["description", "quantity", "unit_amount", "amount"]
+        read_only_fields = fields
+
+
+class EventSerializer(serializers.ModelSerializer[OutboxEvent]):
+    """One thing that happened; `sequence` is gap-free per invoice or customer."""
+
+    id = serializers.CharField(read_only=True)
+    data = serializers.DictField(read_only=True)  # type: ignore[assignment]
+
+    class Meta:
+        model = OutboxEvent
+        fields = ["id", "type", "sequence", "actor", "reason", "occurred_at", "correlation_id", "data"]
+        read_only_fields = fields
+
+
+class InvoiceSummarySerializer(serializers.ModelSerializer[Invoice]):
+    """An invoice as lists show it. Amounts are minor units of `currency`."""
+
+    id = serializers.CharField(read_only=True)
+    customer = serializers.CharField(source="customer_id", read_only=True, allow_null=True)
+    amount_due = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Invoice
+        fields = [
+            "id",
+            "status",
+            "number",
+            "order_id",
+            "customer",
+            "description",
+            "due_on",
+            "amount",
+            "amount_paid",
+            "amount_refunded",
+            "amount_due",
+            "currency",
+            "attempts",
+            "metadata",
+            "created_at",
+            "paid_at",
+            "voided_at",
+        ]
+        read_only_fields = fields
+
+
+class InvoiceSerializer(InvoiceSummarySerializer):
+    """An invoice with its lines, its payments (newest first) and its 20 latest events (newest first)."""
+
+    lines = serializers.SerializerMethodField()
+    payments = serializers.SerializerMethodField()
+    events = serializers.SerializerMethodField()
+
+    class Meta(InvoiceSummarySerializer.Meta):
+        fields = [*InvoiceSummarySerializer.Meta.fields, "lines", "payments", "events"]
+        read_only_fields = fields
+
+    @extend_schema_field(LineSerializer(many=True))
+    def get_lines(self, invoice: Invoice) -> Any:
+        return LineSerializer(invoice.lines.order_by("position"), many=True).data
+
+    @extend_schema_field(PaymentSerializer(many=True))
+    def get_payments(self, invoice: Invoice) -> Any:
+        return PaymentSerializer(invoice.payments.order_by("-attempt"), many=True).data
+
+    @extend_schema_field(EventSerializer(many=True))
+    def get_events(self, invoice: Invoice) -> Any:
+        latest = OutboxEvent.objects.filter(aggregate_id=invoice.id).order_by("-sequence")[:LATEST_EVENTS]
+        return EventSerializer(latest, many=True).data

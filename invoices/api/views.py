@@ -1,0 +1,141 @@
+"""Customers and invoices over HTTP: parse, one service call, translate."""
+
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import generics
+from rest_framework import serializers as drf
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from config.api import idempotency_header
+from config.api.fields import InputSerializer
+from config.api.permissions import principal_of
+from config.kernel.fields import by_id_or
+from invoices import services
+from invoices.api import serializers
+from invoices.api.filters import CustomerFilter, InvoiceFilter
+from invoices.models import Customer, Invoice
+
+
+@extend_schema_view(get=extend_schema(operation_id="customers_list", summary="List customers, newest first"))
+class CustomerList(generics.ListAPIView[Customer]):
+    """Customers: list and create."""
+
+    queryset = Customer.objects.all()
+    required_scopes = {"GET": "customers:read", "POST": "customers:write"}
+    serializer_class = serializers.CustomerSerializer
+    filterset_class = CustomerFilter
+    page_by = ["id"]
+
+    @extend_schema(
+        operation_id="customers_create",
+        summary="Create a customer",
+        request=serializers.CustomerInput,
+        responses={201: serializers.CustomerSerializer, 200: serializers.CustomerSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        body = serializers.CustomerInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        created = services.create_customer(
+            actor=principal_of(request),
+            name=body.validated_data.get("name", ""),
+            email=body.validated_data.get("email", ""),
+            metadata=body.validated_data["metadata"],
+            key=idempotency_header.optional(request, "customers.create"),
+        )
+        return idempotency_header.answer(created, serializers.CustomerSerializer)
+
+
+class CustomerDetail(APIView):
+    """One customer."""
+
+    required_scopes = {"GET": "customers:read", "PATCH": "customers:write"}
+
+    @extend_schema(
+        operation_id="customers_retrieve", summary="Get a customer", responses={200: serializers.CustomerSerializer}
+    )
+    def get(self, request: Request, customer_id: str) -> Response:
+        customer = by_id_or(services.CustomerNotFound, Customer.objects, customer_id)
+        return Response(serializers.CustomerSerializer(customer).data)
+
+    @extend_schema(
+        operation_id="customers_update",
+        summary="Change a customer",
+        request=serializers.CustomerChanges,
+        responses={200: serializers.CustomerSerializer},
+    )
+    def patch(self, request: Request, customer_id: str) -> Response:
+        body = serializers.CustomerChanges(data=request.data, partial=True)
+        body.is_valid(raise_exception=True)
+        customer = services.update_customer(
+            actor=principal_of(request), customer_id=customer_id, changes=dict(body.validated_data)
+        )
+        return Response(serializers.CustomerSerializer(customer).data)
+
+
+@extend_schema_view(get=extend_schema(operation_id="invoices_list", summary="List invoices, newest first"))
+class InvoiceList(generics.ListAPIView[Invoice]):
+    """Invoices: list and create."""
+
+    queryset = Invoice.objects.all()
+    required_scopes = {"GET": "invoices:read", "POST": "invoices:write"}
+    serializer_class = serializers.InvoiceSummarySerializer
+    filterset_class = InvoiceFilter
+    page_by = ["id"]
+
+    @extend_schema(
+        operation_id="invoices_create",
+        summary="Create an invoice",
+        request=serializers.InvoiceInput,
+        responses={201: serializers.InvoiceSerializer, 200: serializers.InvoiceSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        body = serializers.InvoiceInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        created = services.create_invoice(
+            actor=principal_of(request),
+            new=body.to_new_invoice(),
+            key=idempotency_header.optional(request, "invoices.create"),
+        )
+        return idempotency_header.answer(created, serializers.InvoiceSerializer)
+
+
+class InvoiceDetail(APIView):
+    """One invoice."""
+
+    required_scopes = {"GET": "invoices:read"}
+
+    @extend_schema(
+        operation_id="invoices_retrieve",
+        summary="Get an invoice with its payments and latest events",
+        responses={200: serializers.InvoiceSerializer},
+    )
+    def get(self, request: Request, invoice_id: str) -> Response:
+        invoice = by_id_or(services.InvoiceNotFound, Invoice.objects, invoice_id)
+        return Response(serializers.InvoiceSerializer(invoice).data)
+
+
+class VoidInput(InputSerializer):
+    """POST /invoices/{id}/void."""
+
+    reason = drf.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class InvoiceVoid(APIView):
+    """Voiding an invoice."""
+
+    required_scopes = {"POST": "invoices:write"}
+
+    @extend_schema(
+        operation_id="invoices_void",
+        summary="Void an open or failed invoice",
+        request=VoidInput,
+        responses={200: serializers.InvoiceSerializer},
+    )
+    def post(self, request: Request, invoice_id: str) -> Response:
+        body = VoidInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        invoice = services.void_invoice(
+            actor=principal_of(request), invoice_id=invoice_id, reason=body.validated_data["reason"]
+        )
+        return Response(serializers.InvoiceSerializer(invoice).data)

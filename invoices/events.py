@@ -1,0 +1,84 @@
+"""What happens to customers and invoices, as subscribers read it."""
+
+import datetime
+
+from invoices.models import Customer, Invoice
+from outbox.events import Event
+
+
+class CustomerEvent(Event):
+    """A customer, as it was right after the event."""
+
+    customer: str
+    name: str
+    email: str
+
+
+class CustomerCreated(CustomerEvent):
+    type = "customer.created"
+
+
+class CustomerUpdated(CustomerEvent):
+    type = "customer.updated"
+
+
+class InvoiceEvent(Event):
+    """An invoice, as it was right after the event. Amounts are minor units of `currency`."""
+
+    invoice: str
+    status: str
+    number: str | None
+    order_id: str | None
+    customer: str | None
+    amount: int
+    amount_paid: int
+    amount_refunded: int
+    amount_due: int
+    currency: str
+    due_on: datetime.date | None
+
+
+class InvoiceCreated(InvoiceEvent):
+    type = "invoice.created"
+
+
+class InvoiceProcessing(InvoiceEvent):
+    type = "invoice.processing"
+
+
+class InvoiceReopened(InvoiceEvent):
+    type = "invoice.reopened"
+
+
+class InvoiceFailed(InvoiceEvent):
+    type = "invoice.failed"
+
+
+class InvoicePaid(InvoiceEvent):
+    type = "invoice.paid"
+
+
+class InvoiceVoided(InvoiceEvent):
+    type = "invoice.voided"
+
+
+def of_customer(event: type[CustomerEvent], customer: Customer) -> CustomerEvent:
+    """`event` about `customer` as it stands."""
+    return event(customer=customer.id, name=customer.name, email=customer.email)
+
+
+def of_invoice(event: type[InvoiceEvent], invoice: Invoice) -> InvoiceEvent:
+    """`event` about `invoice` as it stands."""
+    return event(
+        invoice=invoice.id,
+        status=invoice.status,
+        number=invoice.number,
+        order_id=invoice.order_id,
+        customer=invoice.customer_id,
+        amount=invoice.amount,
+        amount_paid=invoice.amount_paid,
+        amount_refunded=invoice.amount_refunded,
+        amount_due=invoice.amount_due,
+        currency=invoice.currency,
+        due_on=invoice.due_on,
+    )

@@ -1,0 +1,47 @@
+"""Journals and their entries. Only ever inserted."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from config.kernel.fields import CurrencyField, ExactCharField, PrefixedIdField
+
+
+class JournalKind(models.TextChoices):
+    INVOICE_ISSUED = "invoice_issued", _("invoice issued")
+    INVOICE_VOIDED = "invoice_voided", _("invoice voided")
+    CAPTURE = "capture", _("capture")
+    RECEIPT_APPLIED = "receipt_applied", _("receipt applied")
+
+
+class Journal(models.Model):
+    """One business fact in the books. `source` is the public id of what caused it: one journal per kind and source."""
+
+    id = PrefixedIdField(prefix="jrn")
+    kind = models.CharField(max_length=40, choices=JournalKind.choices)
+    source = ExactCharField(max_length=100)
+    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="journals")
+    recorded_at = models.DateTimeField(help_text=_("Business time."))
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "source"], name="invoices_journal_kind_source")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.source}"
+
+
+class Entry(models.Model):
+    """One side of a journal: `amount` is a debit when positive, a credit when negative."""
+
+    id = PrefixedIdField(prefix="ent")
+    journal = models.ForeignKey(Journal, on_delete=models.PROTECT, related_name="entries")
+    account = ExactCharField(max_length=100)
+    amount = models.BigIntegerField(help_text=_("Minor units; debits positive, credits negative."))
+    currency = CurrencyField()
+
+    class Meta:
+        verbose_name_plural = "entries"
+        constraints = [models.CheckConstraint(condition=~models.Q(amount=0), name="invoices_entry_amount_not_zero")]
+        indexes = [models.Index(fields=["account", "currency"], name="invoices_entry_account")]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.amount} {self.currency}"

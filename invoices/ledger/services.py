@@ -1,0 +1,44 @@
+"""Posting journals, and reading balances back."""
+
+from django.db.models import Sum
+
+from config.kernel import clock, db
+from invoices.ledger.models import Entry, Journal, JournalKind
+
+
+class Unbalanced(Exception):
+    """A journal whose debits and credits differ: a bug in the caller."""
+
+
+def post(
+    *, kind: JournalKind, source: str, invoice_id: str, currency: str, debit: str, credit: str, amount: int
+) -> None:
+    """Requires a transaction. Book `amount` (minor units, positive) from account `credit` to account `debit`."""
+    post_entries(
+        kind=kind, source=source, invoice_id=invoice_id, currency=currency, entries={debit: amount, credit: -amount}
+    )
+
+
+def post_entries(*, kind: JournalKind, source: str, invoice_id: str, currency: str, entries: dict[str, int]) -> None:
+    """Requires a transaction. `entries` maps accounts to signed minor units, debits positive. Raises Unbalanced."""
+    db.require_transaction()
+    if sum(entries.values()) != 0:
+        raise Unbalanced(f"{kind} {source}: {entries}")
+    journal = Journal(kind=kind, source=source, invoice_id=invoice_id, recorded_at=clock.now())
+    db.insert_before_commit(journal)
+    for account, amount in entries.items():
+        db.insert_before_commit(Entry(journal=journal, account=account, amount=amount, currency=currency))
+
+
+def balances() -> dict[tuple[str, str], int]:
+    """(account, currency) → balance in minor units, debits positive, over all journals."""
+    rows = (
+        Entry.objects.values_list("account", "currency").annotate(balance=Sum("amount")).order_by("account", "currency")
+    )
+    return {(account, currency): balance for account, currency, balance in rows}
+
+
+def unbalanced_journals() -> list[str]:
+    """Ids of journals that do not balance in some currency; empty when the books are right."""
+    rows = Entry.objects.values("journal_id", "currency").annotate(balance=Sum("amount")).exclude(balance=0)
+    return [row["journal_id"] for row in rows.order_by("journal_id")]

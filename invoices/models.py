@@ -1,0 +1,102 @@
+"""Customers, invoices and their lines: who owes what. The ledger that proves it is in `invoices.ledger`."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from config.api.idempotency import IdempotentModel
+from config.kernel import money
+from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
+from invoices.ledger.models import Entry, Journal
+from invoices.states import InvoiceMachine, InvoiceStatus
+from outbox.models import EventSource
+
+__all__ = ["Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
+
+
+class Customer(EventSource, IdempotentModel):
+    """Somebody who owes."""
+
+    id = PrefixedIdField(prefix="cus")
+    name = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        indexes = [models.Index(fields=["email"], name="invoices_customer_email")]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.id
+
+
+class Invoice(InvoiceMachine, EventSource, IdempotentModel):
+    """What one customer, or nobody in particular, owes. The aggregate whose log also carries its payments' events."""
+
+    id = PrefixedIdField(prefix="inv")
+    owner = ExactCharField(max_length=100, editable=False)
+    number = ExactCharField(max_length=100, null=True, blank=True, unique=True)
+    order_id = ExactCharField(max_length=100, null=True, blank=True)
+    customer = models.ForeignKey(Customer, null=True, blank=True, on_delete=models.PROTECT, related_name="invoices")
+    description = models.CharField(max_length=500, blank=True)
+    due_on = models.DateField(null=True, blank=True)
+    metadata = models.JSONField(default=dict, blank=True)
+    amount = AmountField()
+    amount_paid = AmountField(default=0)
+    amount_refunded = AmountField(default=0)
+    currency = CurrencyField()
+    attempts = models.PositiveIntegerField(default=0, help_text=_("How many payments have tried to pay it."))
+    created_at = models.DateTimeField()
+    paid_at = models.DateTimeField(null=True)
+    voided_at = models.DateTimeField(null=True)
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        constraints = [
+            *IdempotentModel.Meta.constraints,
+            models.UniqueConstraint(fields=["owner", "order_id"], name="invoices_invoice_order"),
+            models.CheckConstraint(condition=models.Q(status__in=InvoiceStatus.values), name="invoices_invoice_status"),
+            models.CheckConstraint(condition=models.Q(amount__gt=0), name="invoices_invoice_amount"),
+            models.CheckConstraint(
+                condition=models.Q(amount_paid__lte=models.F("amount")), name="invoices_invoice_paid"
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(status=InvoiceStatus.PAID) | models.Q(amount_paid=models.F("amount")),
+                name="invoices_invoice_paid_in_full",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "id"], name="invoices_invoice_status_id"),
+            models.Index(fields=["created_at"], name="invoices_invoice_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number or self.id} ({money.display(self.amount, self.currency)})"
+
+    @property
+    def amount_due(self) -> int:
+        """Minor units still owed; nothing once void."""
+        return 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid
+
+
+class InvoiceLine(models.Model):
+    """One thing charged for. The lines of an invoice always add up to its amount."""
+
+    id = PrefixedIdField(prefix="il")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
+    position = models.PositiveSmallIntegerField()
+    description = models.CharField(max_length=500, blank=True)
+    quantity = models.PositiveIntegerField(default=1)
+    unit_amount = AmountField()
+    amount = AmountField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoices_line_position"),
+            models.CheckConstraint(
+                condition=models.Q(amount=models.F("quantity") * models.F("unit_amount")), name="invoices_line_amount"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description or f"line {self.position}"

@@ -1,0 +1,37 @@
+"""Every write to customers and invoices."""
+
+from invoices.services.customers import CustomerNotFound, create_customer, update_customer
+from invoices.services.issuing import (
+    Line,
+    NewInvoice,
+    NumberTaken,
+    OrderAmountDiffers,
+    create_invoice,
+    issue_for_order,
+)
+from invoices.services.settling import (
+    InvoiceNotFound,
+    apply_money,
+    end_payment,
+    lock_invoice,
+    start_payment,
+    void_invoice,
+)
+
+__all__ = [
+    "CustomerNotFound",
+    "InvoiceNotFound",
+    "Line",
+    "NewInvoice",
+    "NumberTaken",
+    "OrderAmountDiffers",
+    "apply_money",
+    "create_customer",
+    "create_invoice",
+    "end_payment",
+    "issue_for_order",
+    "lock_invoice",
+    "start_payment",
+    "update_customer",
+    "void_invoice",
+]

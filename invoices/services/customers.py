@@ -1,0 +1,46 @@
+"""Customers: created and updated by back ends."""
+
+from typing import Any
+
+from config.api.idempotency import Created, IdempotencyKey, find_replay, insert_once, key_fields
+from config.api.principals import Principal
+from config.kernel import clock, db
+from config.kernel.errors import NotFound
+from config.kernel.fields import by_id_or
+from invoices import events
+from invoices.models import Customer
+from outbox import services as outbox
+
+
+class CustomerNotFound(NotFound):
+    """There is no customer {id}."""
+
+    code = "customer_not_found"
+
+
+@db.transaction(idempotent=lambda *, key, **_: key is not None)
+def create_customer(
+    *, actor: Principal, name: str, email: str, metadata: dict[str, Any], key: IdempotencyKey | None
+) -> Created[Customer]:
+    """A new customer, or the one an earlier request with the same key made. Raises IdempotencyKeyReused."""
+    if earlier := find_replay(Customer.objects, key):
+        return earlier
+
+    def insert() -> Customer:
+        customer = Customer(name=name, email=email, metadata=metadata, created_at=clock.now(), **key_fields(key))
+        outbox.record(source=customer, event=events.of_customer(events.CustomerCreated, customer), actor=actor)
+        customer.save(force_insert=True)
+        return customer
+
+    return insert_once(Customer.objects, key, insert)
+
+
+@db.transaction(idempotent=False)
+def update_customer(*, actor: Principal, customer_id: str, changes: dict[str, Any]) -> Customer:
+    """Set the given fields out of name, email, metadata. Raises CustomerNotFound."""
+    customer = by_id_or(CustomerNotFound, Customer.objects.select_for_update(), customer_id)
+    for name, value in changes.items():
+        setattr(customer, name, value)
+    outbox.record(source=customer, event=events.of_customer(events.CustomerUpdated, customer), actor=actor)
+    customer.save(update_fields=list(changes))
+    return customer

@@ -1,0 +1,132 @@
+"""Leases: which relay may move which cursor. A claim raises the token, and a move with an older token moves nothing."""
+
+import dataclasses
+import os
+import random
+import socket
+from collections.abc import Iterable
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Count, DateTimeField, F, Q, Value
+
+from config.kernel import db
+from outbox.models import SEQUENCER, SHARDS, Cursor, DatabaseNow, seconds_from_now
+from outbox.subscribers.registry import Subscriber
+
+
+class LeaseLost(Exception):
+    """Another relay has claimed the cursor meanwhile: everything this one did under its lease is rolled back."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Lease:
+    """The right to move one cursor on from `position`."""
+
+    subscriber: str
+    shard: int
+    position: int
+    token: int
+    failures: int
+
+    def __str__(self) -> str:
+        return f"{self.subscriber}/{self.shard}"
+
+
+@db.transaction(idempotent=True)
+def claim(*, cursor: Cursor) -> Lease | None:
+    """Lease `cursor` as it was read; None when another relay was faster."""
+    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=DatabaseNow())
+    claimed = Cursor.objects.filter(free, pk=cursor.pk, lease_token=cursor.lease_token).update(
+        lease_owner=f"{socket.gethostname()}:{os.getpid()}",
+        lease_token=cursor.lease_token + 1,
+        lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS),
+    )
+    if not claimed:
+        return None
+    return Lease(cursor.subscriber, cursor.shard, cursor.position, cursor.lease_token + 1, cursor.failures)
+
+
+def move(*, lease: Lease, position: int, release: bool) -> Lease:
+    """Requires a transaction: move the cursor to `position`, a success that ends any backing off. Locks its row.
+
+    Raises LeaseLost when the cursor was claimed since, or is not where this lease left it: no move is made twice.
+    """
+    db.require_transaction()
+    _update(
+        lease,
+        position=position,
+        failures=0,
+        available_at=Value(None, DateTimeField()),
+        lease_expires_at=Value(None, DateTimeField()) if release else seconds_from_now(settings.OUTBOX_LEASE_SECONDS),
+    )
+    return dataclasses.replace(lease, position=position, failures=0)
+
+
+def check(*, lease: Lease) -> None:
+    """Requires a transaction: lock the cursor's row and extend the lease. Raises LeaseLost."""
+    db.require_transaction()
+    _update(lease, lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS))
+
+
+@db.transaction(idempotent=True)
+def renew(*, lease: Lease) -> None:
+    """Extend the lease. Raises LeaseLost."""
+    check(lease=lease)
+
+
+@db.transaction(idempotent=True)
+def give_back(*, lease: Lease, position: int) -> Lease:
+    """Move the cursor to `position`, which may be where it stands, and give the lease back. Raises LeaseLost."""
+    return move(lease=lease, position=position, release=True)
+
+
+@db.transaction(idempotent=False)
+def back_off(*, lease: Lease) -> None:
+    """Give the lease back after a transport failure; nobody claims it until the delay is over. Raises LeaseLost."""
+    _update(
+        lease,
+        failures=F("failures") + 1,
+        available_at=seconds_from_now(backoff_seconds(failures=lease.failures + 1)),
+        lease_expires_at=Value(None, DateTimeField()),
+    )
+
+
+def backoff_seconds(*, failures: int) -> float:
+    """The delay after the `failures`th failure in a row: base × 2ⁿ up to the cap, of which the last fifth is random."""
+    pace = settings.OUTBOX_BACKOFF_SECONDS
+    delay: float = min(pace["cap"], pace["base"] * 2 ** min(failures - 1, 30))
+    return delay * random.uniform(0.8, 1)
+
+
+def create_missing_cursors(*, subscribers: Iterable[Subscriber]) -> None:
+    """Give the sequencer and every subscriber that is new a cursor per shard; without a transaction when none is."""
+    counted = dict(Cursor.objects.values_list("subscriber").annotate(Count("pk")).order_by())
+    starts = {SEQUENCER: True} | {subscriber.name: subscriber.from_beginning for subscriber in subscribers}
+    for name, from_beginning in starts.items():
+        if counted.get(name, 0) < SHARDS:
+            _create_cursors(subscriber=name, from_beginning=from_beginning)
+
+
+@db.transaction(idempotent=True)
+def _create_cursors(*, subscriber: str, from_beginning: bool) -> None:
+    present = set(Cursor.objects.filter(subscriber=subscriber).values_list("shard", flat=True))
+    heads = {} if from_beginning else dict(Cursor.objects.filter(subscriber=SEQUENCER).values_list("shard", "position"))
+    missing = [
+        Cursor(subscriber=subscriber, shard=shard, position=heads.get(shard, 0))
+        for shard in range(SHARDS)
+        if shard not in present
+    ]
+    try:
+        with db.savepoint():
+            Cursor.objects.bulk_create(missing)
+    except IntegrityError:
+        """Another relay, starting at the same moment, has created them."""
+
+
+def _update(lease: Lease, **changes: object) -> None:
+    mine = Cursor.objects.filter(
+        subscriber=lease.subscriber, shard=lease.shard, lease_token=lease.token, position=lease.position
+    )
+    if not mine.update(**changes):
+        raise LeaseLost(str(lease))

@@ -1,0 +1,158 @@
+"""The relay: one pass numbers and delivers a batch of every shard that has work and that nobody else has leased."""
+
+import dataclasses
+import logging
+import random
+import time
+from collections.abc import Collection
+
+from django.conf import settings
+
+from config.kernel.errors import Unavailable
+from outbox.models import SEQUENCER, Cursor
+from outbox.services import delivery, leases, sequencing
+from outbox.services.leases import Lease, LeaseLost
+from outbox.services.run import Run, Stop
+from outbox.services.sequencing import LogCorrupted
+from outbox.subscribers import registry
+from outbox.subscribers.registry import Subscriber
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Progress:
+    """How many events were numbered, delivered, newly held; how often a shard backed off or a lease was lost.
+
+    `moved` counts positions that cursors passed, events of no interest included.
+    """
+
+    sequenced: int = 0
+    delivered: int = 0
+    held: int = 0
+    moved: int = 0
+    backed_off: int = 0
+    leases_lost: int = 0
+
+    @property
+    def did_something(self) -> bool:
+        """Whether another pass may find more to do."""
+        return bool(self.sequenced or self.delivered or self.moved)
+
+    def __iadd__(self, other: "Progress") -> "Progress":
+        for field in dataclasses.fields(self):
+            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
+        return self
+
+
+def never() -> bool:
+    """A `stop` that lets a pass end by itself."""
+    return False
+
+
+def relay_once(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
+    """One pass: at most one batch per shard and subscriber, so that several relays share and a backlog stays fair.
+
+    `only` names the subscribers to serve (default: all). `stop` is asked between batches, and between the events of a
+    consumer. Database errors other than deadlocks come out; what was leased then is free again after its lease.
+    """
+    size = batch_size or settings.OUTBOX_BATCH_SIZE
+    subscribers = registry.configured()
+    leases.create_missing_cursors(subscribers=subscribers.values())
+    progress = Progress()
+    _sequence_all(progress, size, stop)
+    names = [name for name in subscribers if only is None or name in only]
+    _deliver_all(progress, {name: subscribers[name] for name in names}, size, stop)
+    return progress
+
+
+def relay_for(*, seconds: float) -> Progress:
+    """Passes until nothing is left to do now, or `seconds` are over."""
+    deadline = time.monotonic() + seconds
+    return drain(stop=lambda: time.monotonic() >= deadline)
+
+
+def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
+    """Passes until nothing is left to do now, or `stop`; what backs off or another relay has leased stays."""
+    total = Progress()
+    while True:
+        progress = relay_once(stop=stop, batch_size=batch_size, only=only)
+        total += progress
+        if stop() or not progress.did_something:
+            return total
+
+
+def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
+    cursors = list(Cursor.objects.claimable().with_unsequenced_events())
+    random.shuffle(cursors)
+    for cursor in cursors:
+        if stop():
+            return
+        lease = leases.claim(cursor=cursor)
+        if lease is not None:
+            _sequence_one(lease, progress, batch_size)
+
+
+def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
+    try:
+        progress.sequenced += sequencing.sequence(lease=lease, batch_size=batch_size)
+    except LeaseLost:
+        _note_lost(lease, progress)
+    except (LogCorrupted, Unavailable):
+        logger.exception("shard %d cannot be numbered", lease.shard)
+        _back_off(lease, progress)
+
+
+def _deliver_all(progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop) -> None:
+    unreachable: set[str] = set()
+    for cursor in _by_health(
+        list(Cursor.objects.claimable().with_undelivered_events().filter(subscriber__in=subscribers))
+    ):
+        if stop():
+            return
+        if cursor.subscriber in unreachable:
+            continue
+        lease = leases.claim(cursor=cursor)
+        if lease is None:
+            continue
+        run = _deliver_one(lease, subscribers[cursor.subscriber], progress, batch_size, stop)
+        if run is not None and run.unreachable is not None:
+            unreachable.add(cursor.subscriber)
+
+
+def _deliver_one(lease: Lease, subscriber: Subscriber, progress: Progress, batch_size: int, stop: Stop) -> Run | None:
+    try:
+        run = delivery.deliver(lease=lease, subscriber=subscriber, batch_size=batch_size, stop=stop)
+    except LeaseLost:
+        _note_lost(lease, progress)
+        return None
+    except LogCorrupted:
+        logger.exception("shard %d cannot be read by %s", lease.shard, subscriber.name)
+        _back_off(lease, progress)
+        return None
+    progress += Progress(
+        delivered=run.delivered, held=run.held, moved=run.moved, backed_off=int(run.unreachable is not None)
+    )
+    return run
+
+
+def _by_health(cursors: list[Cursor]) -> list[Cursor]:
+    """In random order, subscribers that could not be reached lately last: each costs the others one timeout a pass."""
+    failing = Cursor.objects.exclude(subscriber=SEQUENCER).filter(failures__gt=0)
+    ailing = set(failing.values_list("subscriber", flat=True))
+    random.shuffle(cursors)
+    return sorted(cursors, key=lambda cursor: cursor.subscriber in ailing)
+
+
+def _back_off(lease: Lease, progress: Progress) -> None:
+    try:
+        leases.back_off(lease=lease)
+    except LeaseLost:
+        _note_lost(lease, progress)
+    else:
+        progress.backed_off += 1
+
+
+def _note_lost(lease: Lease, progress: Progress) -> None:
+    logger.warning("the lease of %s was lost to another relay, which goes on from there", lease)
+    progress.leases_lost += 1

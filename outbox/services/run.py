@@ -1,0 +1,46 @@
+"""What delivering one batch carries along: the lease as it moves, when to stop, what was achieved."""
+
+import dataclasses
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+
+from config.kernel import db
+from config.kernel.errors import Unavailable
+from outbox.models import OutboxEvent
+from outbox.services.leases import Lease, LeaseLost
+from outbox.subscribers.base import TransportError
+
+Stop = Callable[[], bool]
+
+
+@dataclasses.dataclass
+class Run:
+    """One lease at work. `moved` counts positions passed, events of no interest included."""
+
+    lease: Lease
+    stop: Stop
+    delivered: int = 0
+    held: int = 0
+    moved: int = 0
+    unreachable: Exception | None = None
+    """Why the subscriber's shard backs off."""
+
+    def moved_to(self, lease: Lease) -> None:
+        self.moved += lease.position - self.lease.position
+        self.lease = lease
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """The events of interest, by position, up to the position `through`."""
+
+    events: list[OutboxEvent]
+    through: int
+
+
+def blames_event(error: Exception) -> bool:
+    """Whether `error` says that this event cannot be taken, rather than that nothing can be done at the moment."""
+    if isinstance(error, OperationalError):
+        return bool(error.args) and error.args[0] not in db.CONNECTION_LOST
+    return not isinstance(error, TransportError | Unavailable | LeaseLost | InterfaceError)

@@ -1,0 +1,66 @@
+"""Numbering: every event gets the next position of its shard, aggregates in `sequence` order.
+
+Events are read plainly, without row locks: an uncommitted producer is simply not there yet, and its events get later
+positions when it commits. See outbox/README.md for why nothing else works.
+"""
+
+import collections
+
+from config.kernel import db
+from outbox.services import leases, numbering_sql
+from outbox.services.leases import Lease
+from outbox.services.numbering_sql import Unsequenced
+
+
+class LogCorrupted(Exception):
+    """A number is missing that must exist: an event was deleted, or recorded without its aggregate's lock."""
+
+
+@db.transaction(idempotent=True)
+def sequence(*, lease: Lease, batch_size: int) -> int:
+    """Number up to `batch_size` events (and those they must follow) and release the lease; how many were numbered.
+
+    Raises LeaseLost or LogCorrupted, with nothing numbered.
+    """
+    seen = numbering_sql.unsequenced(shard=lease.shard, limit=batch_size)
+    ordered = in_order(seen + _predecessors(seen))
+    leases.move(lease=lease, position=lease.position + len(ordered), release=True)
+    numbered = numbering_sql.number(ids=[event.id for event in ordered], after=lease.position)
+    if numbered != len(ordered):
+        raise LogCorrupted(f"{lease}: {len(ordered)} events to number, {numbered} found")
+    return len(ordered)
+
+
+def in_order(events: list[Unsequenced]) -> list[Unsequenced]:
+    """By primary key, except that an aggregate's places are filled in the order of its `sequence`.
+
+    Primary keys come from the clocks of many machines, so they alone may put an aggregate's second event first.
+    """
+    by_id = sorted(events, key=lambda event: event.id)
+    queues: dict[str, collections.deque[Unsequenced]] = {}
+    for event in sorted(events, key=lambda event: event.sequence):
+        queues.setdefault(event.aggregate_id, collections.deque()).append(event)
+    return [queues[event.aggregate_id].popleft() for event in by_id]
+
+
+def _predecessors(seen: list[Unsequenced]) -> list[Unsequenced]:
+    """Unsequenced events outside the batch that must come before some in it. Raises LogCorrupted if one is nowhere."""
+    found: list[Unsequenced] = []
+    wanted = _missing(seen)
+    while wanted:
+        present = numbering_sql.lookup(wanted)
+        if len(present) != len(wanted):
+            gone = sorted(set(wanted) - {(event.aggregate_id, event.sequence) for event in present})
+            raise LogCorrupted(f"no event {gone[0][1]} of {gone[0][0]}, though a later one exists")
+        pulled = [event for event in present if not event.is_sequenced]
+        found += pulled
+        wanted = [(event.aggregate_id, event.sequence - 1) for event in pulled if event.sequence > 1]
+        wanted = sorted(set(wanted) - {(event.aggregate_id, event.sequence) for event in seen + found})
+    return found
+
+
+def _missing(seen: list[Unsequenced]) -> list[tuple[str, int]]:
+    """The (aggregate, sequence) pairs just before each event of the batch that are not in the batch themselves."""
+    present = {(event.aggregate_id, event.sequence) for event in seen}
+    before = {(event.aggregate_id, event.sequence - 1) for event in seen if event.sequence > 1}
+    return sorted(before - present)

@@ -1,0 +1,75 @@
+"""How far behind each subscriber is: for /health/detailed, metrics and the operator."""
+
+import dataclasses
+import datetime
+from typing import Any
+
+from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+
+from config.kernel import clock
+from outbox.models import SEQUENCER, SHARDS, Cursor, DatabaseNow, HeldEvent, OutboxEvent
+
+
+@dataclasses.dataclass(frozen=True)
+class SubscriberStatus:
+    """`lag` counts events behind its cursor; the age in seconds (business time) is of the oldest of those, or held.
+
+    The sequencer's lag is the events without a position. `held` counts events in line, `given_up` those that wait for
+    staff, `backing_off` shards left alone after a transport failure.
+    """
+
+    subscriber: str
+    lag: int = 0
+    oldest_age_seconds: float | None = None
+    held: int = 0
+    given_up: int = 0
+    backing_off: int = 0
+
+
+def status() -> list[SubscriberStatus]:
+    """The sequencer and every subscriber that has cursors, by name."""
+    held = _held()
+    return [_sequencer(), *(_subscriber(row, held.get(row["subscriber"], {})) for row in _cursors())]
+
+
+def _sequencer() -> SubscriberStatus:
+    waiting = OutboxEvent.objects.filter(shard__in=range(SHARDS), position=None)
+    found = waiting.aggregate(lag=Count("pk"), oldest=Min("occurred_at"))
+    return SubscriberStatus(SEQUENCER, lag=found["lag"], oldest_age_seconds=_age(found["oldest"]))
+
+
+def _cursors() -> list[dict[str, Any]]:
+    following = OutboxEvent.objects.filter(shard=OuterRef("shard"), position=OuterRef("position") + 1)
+    cursors = Cursor.objects.exclude(subscriber=SEQUENCER).with_head()
+    found: QuerySet[Cursor, Any] = (
+        cursors.annotate(next_at=Subquery(following.values("occurred_at")))
+        .values("subscriber")
+        .annotate(
+            lag=Sum(F("head") - F("position")),
+            oldest=Min("next_at"),
+            backing_off=Count("pk", filter=Q(available_at__gt=DatabaseNow())),
+        )
+    )
+    return list(found.order_by("subscriber"))
+
+
+def _held() -> dict[str, dict[str, Any]]:
+    found = HeldEvent.objects.held().values("subscriber")
+    counted = found.annotate(held=Count("pk"), given_up=Count("given_up_at"), oldest=Min("event__occurred_at"))
+    return {row["subscriber"]: {**row} for row in counted.order_by("subscriber")}
+
+
+def _subscriber(row: dict[str, Any], held: dict[str, Any]) -> SubscriberStatus:
+    moments = [moment for moment in (row["oldest"], held.get("oldest")) if moment is not None]
+    return SubscriberStatus(
+        row["subscriber"],
+        lag=row["lag"],
+        oldest_age_seconds=_age(min(moments, default=None)),
+        held=held.get("held", 0),
+        given_up=held.get("given_up", 0),
+        backing_off=row["backing_off"],
+    )
+
+
+def _age(moment: datetime.datetime | None) -> float | None:
+    return None if moment is None else (clock.now() - moment).total_seconds()

@@ -1,0 +1,19 @@
+"""The log publisher: every event as one line of CloudEvents JSON on the logger `outbox.events`, at INFO."""
+
+import logging
+from collections.abc import Sequence
+
+from outbox.models import OutboxEvent
+from outbox.subscribers import cloudevents
+
+logger = logging.getLogger("outbox.events")
+
+
+class LogPublisher:
+    """Where the lines go is a matter of LOGGING: stdout as they are, a file, or nowhere."""
+
+    def publish(self, events: Sequence[OutboxEvent]) -> None:
+        if not logger.isEnabledFor(logging.INFO):
+            return
+        for event in events:
+            logger.info(cloudevents.render(event))

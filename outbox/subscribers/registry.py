@@ -1,0 +1,84 @@
+"""The subscribers of `settings.EVENT_CONSUMERS` and `settings.EVENT_PUBLISHERS`."""
+
+import dataclasses
+import fnmatch
+import functools
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from outbox.models import SEQUENCER, OutboxEvent
+from outbox.subscribers.base import Publisher
+
+Handler = Callable[..., object]
+
+
+@dataclasses.dataclass(frozen=True)
+class Subscriber:
+    """Somebody who hears events whose type matches one of `patterns` (fnmatch)."""
+
+    name: str
+    patterns: tuple[str, ...]
+    from_beginning: bool
+    """Whether a subscriber that is new to the database starts with the oldest event or with the next one."""
+
+    @property
+    def hears_all(self) -> bool:
+        return "*" in self.patterns
+
+    def hears(self, event_type: str) -> bool:
+        return _matches(event_type, self.patterns)
+
+
+@dataclasses.dataclass(frozen=True)
+class Consumer(Subscriber):
+    """Takes effect in our database, in the transaction that moves its cursor."""
+
+    handler: Handler
+
+    def handle(self, event: OutboxEvent) -> None:
+        self.handler(event=event)
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishingSubscriber(Subscriber):
+    """Sends events out of the house, in batches, outside any transaction."""
+
+    publisher: Publisher
+
+
+@functools.lru_cache(maxsize=4096)
+def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatch.fnmatchcase(event_type, pattern) for pattern in patterns)
+
+
+def configured() -> dict[str, Subscriber]:
+    """Every subscriber by name, consumers first. Raises ImproperlyConfigured for a name that is taken."""
+    found: dict[str, Subscriber] = {}
+    for name, entry in settings.EVENT_CONSUMERS.items():
+        found[name] = Consumer(**_common(name, entry), handler=import_string(entry["handler"]))
+    for name, entry in settings.EVENT_PUBLISHERS.items():
+        if name in found:
+            raise ImproperlyConfigured(f"{name} is both a consumer and a publisher")
+        options = json.dumps(entry.get("options", {}), sort_keys=True)
+        found[name] = PublishingSubscriber(**_common(name, entry), publisher=_publisher(name, entry["class"], options))
+    if SEQUENCER in found:
+        raise ImproperlyConfigured(f"{SEQUENCER} is the relay's own name")
+    return found
+
+
+def _common(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    start = entry.get("start", "beginning")
+    if start not in ("beginning", "end"):
+        raise ImproperlyConfigured(f"{name} starts at {start!r}; say 'beginning' or 'end'")
+    return {"name": name, "patterns": tuple(entry["events"]), "from_beginning": start == "beginning"}
+
+
+@functools.cache
+def _publisher(name: str, dotted_path: str, options: str) -> Publisher:
+    publisher: Publisher = import_string(dotted_path)(**json.loads(options))
+    return publisher

@@ -1,0 +1,105 @@
+import pytest
+from django.db.models import F
+
+from config.kernel import db
+from outbox import services
+from outbox.models import SEQUENCER, SHARDS, Cursor, seconds_from_now
+from outbox.services import leases
+from outbox.services.leases import LeaseLost
+from outbox.subscribers import registry
+from outbox.tests.support import aggregate, leased, on_mariadb, record
+from tests.concurrency.threads import all_at_once
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_leased_cursor_is_nobody_else_s() -> None:
+    """A second claim finds the cursor taken, also when it was read before the first."""
+    read_before = _cursor("effects", 3)
+    leased("effects", shard=3)
+    assert leases.claim(cursor=read_before) is None
+    assert leases.claim(cursor=_cursor("effects", 3)) is None
+
+
+def test_a_lease_that_ran_out_can_be_claimed_and_fences_its_former_holder() -> None:
+    """The token rises with the claim, and a move with the older one is refused."""
+    stale = leased("effects", shard=3)
+    Cursor.objects.update(lease_expires_at=seconds_from_now(-1))
+    fresh = leases.claim(cursor=_cursor("effects", 3))
+    assert fresh is not None
+    assert fresh.token == stale.token + 1
+    with pytest.raises(LeaseLost):
+        leases.give_back(lease=stale, position=5)
+    leases.give_back(lease=fresh, position=5)
+    assert _cursor("effects", 3).position == 5
+
+
+def test_a_lease_is_measured_in_the_database_s_time() -> None:
+    """It ends OUTBOX_LEASE_SECONDS from the server's now, whatever the time zone of its session."""
+    leased("effects", shard=3)
+    late, early = seconds_from_now(11), seconds_from_now(8)
+    mine = Cursor.objects.filter(subscriber="effects", shard=3)
+    assert mine.filter(lease_expires_at__lt=late, lease_expires_at__gt=early).exists()
+
+
+def test_the_same_move_is_not_made_twice() -> None:
+    """A repetition after a commit of unknown outcome does not find the cursor where it left it."""
+    lease = leased("effects", shard=3)
+    leases.give_back(lease=lease, position=4)
+    with pytest.raises(LeaseLost):
+        leases.give_back(lease=lease, position=4)
+
+
+def test_a_move_outside_a_transaction_is_refused() -> None:
+    """Moving is a step: it belongs to the transaction of the effect."""
+    with pytest.raises(db.NotInTransaction):
+        leases.move(lease=leased("effects", shard=3), position=1, release=True)
+
+
+def test_backing_off_keeps_everybody_away_for_a_growing_time() -> None:
+    """Each failure in a row doubles the delay, up to the cap; nobody can claim the cursor meanwhile."""
+    record(aggregate(shard=3))
+    services.drain(only=[])
+    leases.back_off(lease=leased("effects", shard=3))
+    assert not Cursor.objects.claimable().filter(subscriber="effects", shard=3).exists()
+    assert _cursor("effects", 3).failures == 1
+    delays = [leases.backoff_seconds(failures=failures) for failures in (1, 2, 3, 50)]
+    for delay, most in zip(delays, (1, 2, 4, 300), strict=True):
+        assert most * 0.8 <= delay <= most
+
+
+def test_new_subscribers_start_where_their_entry_says() -> None:
+    """From the beginning of the log by default, from its head with "start": "end"."""
+    leases.create_missing_cursors(subscribers=[])
+    Cursor.objects.filter(subscriber=SEQUENCER).update(position=F("shard") + 1)
+    subscribers = [
+        registry.Subscriber(name="all", patterns=("*",), from_beginning=True),
+        registry.Subscriber(name="new", patterns=("*",), from_beginning=False),
+    ]
+    leases.create_missing_cursors(subscribers=subscribers)
+    assert set(Cursor.objects.filter(subscriber="all").values_list("position", flat=True)) == {0}
+    assert _cursor("new", 9).position == 10
+
+
+@pytest.mark.django_db(transaction=True)
+def test_relays_that_start_together_create_each_cursor_once() -> None:
+    """The slower one finds the faster one's cursors."""
+    if not on_mariadb():
+        pytest.skip("SQLite lets one writer in at a time")
+    all_at_once([lambda: leases.create_missing_cursors(subscribers=registry.configured().values())] * 6)
+    assert Cursor.objects.count() == 3 * SHARDS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_of_many_claims_at_once_wins() -> None:
+    """Eight relays read the same free cursor: one gets the lease."""
+    if not on_mariadb():
+        pytest.skip("SQLite lets one writer in at a time")
+    cursor = _cursor("effects", 1)
+    won = all_at_once([lambda: leases.claim(cursor=cursor)] * 8)
+    assert len([lease for lease in won if lease]) == 1
+
+
+def _cursor(subscriber: str, shard: int) -> Cursor:
+    leases.create_missing_cursors(subscribers=registry.configured().values())
+    return Cursor.objects.get(subscriber=subscriber, shard=shard)

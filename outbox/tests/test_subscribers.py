@@ -1,0 +1,92 @@
+import json
+import logging
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from pytest_django.fixtures import Settings
+
+from config.kernel import correlation
+from outbox import services
+from outbox.models import OutboxEvent
+from outbox.subscribers import cloudevents, registry
+from outbox.tests.support import CONSUMERS, PUBLISHERS, aggregate, record
+
+
+@pytest.mark.django_db
+def test_an_event_on_the_wire_is_a_cloudevent() -> None:
+    """Required and optional attributes of CloudEvents 1.0, extensions in lower case, none of them empty."""
+    customer = aggregate()
+    with correlation.bind("req_1"):
+        record(customer)
+    services.drain()
+    event = OutboxEvent.objects.get()
+    wire = json.loads(cloudevents.render(event))
+    assert wire == {
+        "specversion": "1.0",
+        "id": event.pk,
+        "source": "/quittance",
+        "type": "test.happened",
+        "subject": customer.pk,
+        "time": event.occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+        "datacontenttype": "application/json",
+        "sequence": "00000000000000000001",
+        "partitionkey": customer.pk,
+        "shard": services.shard_of(customer.pk),
+        "dataversion": 1,
+        "actor": "system:tests",
+        "correlationid": "req_1",
+        "data": {"number": 0},
+    }
+    assert all(name.isalnum() and name.islower() for name in wire)
+
+
+@pytest.mark.django_db
+def test_an_attribute_without_a_value_is_left_out() -> None:
+    """CloudEvents forbids empty strings: no correlation id, no attribute."""
+    record(aggregate())
+    assert "correlationid" not in cloudevents.attributes(OutboxEvent.objects.get())
+
+
+@pytest.mark.django_db
+def test_the_log_publisher_writes_one_line_per_event(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+    """Each line is the event's JSON, in order."""
+    settings.EVENT_PUBLISHERS = {"log": {"class": "outbox.subscribers.log.LogPublisher", "events": ["*"]}}
+    caplog.set_level(logging.INFO, logger="outbox.events")
+    ids = record(aggregate(), 3)
+    services.drain()
+    lines = [entry.getMessage() for entry in caplog.records if entry.name == "outbox.events"]
+    assert [json.loads(line)["id"] for line in lines] == ids
+    assert not any("\n" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("consumers", "publishers", "complaint"),
+    [
+        (CONSUMERS, {"effects": PUBLISHERS["wire"]}, "both"),
+        ({"sequencer": CONSUMERS["effects"]}, {}, "own name"),
+        ({"effects": {**CONSUMERS["effects"], "start": "middle"}}, {}, "middle"),
+    ],
+)
+def test_a_wrong_table_of_subscribers_is_refused(
+    settings: Settings, consumers: dict[str, object], publishers: dict[str, object], complaint: str
+) -> None:
+    """Names are unique and never the sequencer's; `start` is one of two words."""
+    settings.EVENT_CONSUMERS, settings.EVENT_PUBLISHERS = consumers, publishers
+    with pytest.raises(ImproperlyConfigured, match=complaint):
+        registry.configured()
+
+
+@pytest.mark.parametrize(
+    ("patterns", "event_type", "heard"),
+    [
+        (["*"], "invoice.paid", True),
+        (["invoice.*"], "invoice.paid", True),
+        (["invoice.*", "payment.submitted"], "payment.submitted", True),
+        (["invoice.*"], "Invoice.paid", False),
+        (["payment.*"], "invoice.paid", False),
+    ],
+)
+def test_patterns_match_event_types(patterns: list[str], event_type: str, heard: bool) -> None:
+    """As fnmatch does, with case."""
+    subscriber = registry.Subscriber(name="x", patterns=tuple(patterns), from_beginning=True)
+    assert subscriber.hears(event_type) is heard

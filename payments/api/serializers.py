@@ -1,0 +1,164 @@
+"""What payments and receipts look like on the wire."""
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from config.api.fields import CurrencyCodeField, InputSerializer, MinorUnitsField
+from invoices.services import Line, NewInvoice
+from payments.models import Payment
+from payments.providers import registry
+from payments.services import PaymentTerms
+
+
+@extend_schema_serializer(
+    examples=[OpenApiExample("A card's token", value={"payment_method": "tok_visa"}, request_only=True)]
+)
+class TermsInput(InputSerializer):
+    """POST /invoices/{id}/pay. A payment method is a token of the provider, never a card number."""
+
+    payment_method = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    provider = serializers.ChoiceField(choices=sorted(settings.PROVIDERS), default=settings.DEFAULT_PROVIDER)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not registry.get(attrs["provider"]).settles_itself:
+            return attrs
+        attrs["payment_method"] = attrs["payment_method"] or settings.DEFAULT_PAYMENT_METHOD or ""
+        if not attrs["payment_method"]:
+            raise serializers.ValidationError(
+                {"payment_method": "Send a token of the provider, such as tok_visa."}, code="required"
+            )
+        return attrs
+
+    def to_terms(self) -> PaymentTerms:
+        """How to pay."""
+        data = self.validated_data
+        return PaymentTerms(provider=data["provider"], payment_method=data["payment_method"])
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "For an order",
+            value={"order_id": "order-1001", "amount": 1250, "currency": "EUR", "payment_method": "tok_visa"},
+            request_only=True,
+        ),
+        OpenApiExample(
+            "For an invoice",
+            value={"invoice": "inv_01h455vb4pex5vsknk084sn02q", "payment_method": "tok_visa"},
+            request_only=True,
+        ),
+    ]
+)
+class PaymentInput(TermsInput):
+    """POST /payments: for an invoice, or for an order of yours whose invoice is issued by the first request."""
+
+    invoice = serializers.CharField(max_length=40, required=False)
+    order_id = serializers.CharField(max_length=100, required=False)
+    amount = MinorUnitsField(required=False)
+    currency = CurrencyCodeField(required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("invoice" in attrs) == ("order_id" in attrs):
+            raise serializers.ValidationError({"invoice": "Send either an invoice or an order_id."}, code="required")
+        if "order_id" in attrs:
+            self._complete_order(attrs)
+        elif "description" in attrs:
+            raise serializers.ValidationError({"description": "The invoice has one; send it with an order_id only."})
+        return super().validate(attrs)
+
+    def _complete_order(self, attrs: dict[str, Any]) -> None:
+        if settings.DEFAULT_CURRENCY:
+            attrs.setdefault("currency", settings.DEFAULT_CURRENCY)
+        missing = [name for name in ("amount", "currency") if name not in attrs]
+        if missing:
+            raise serializers.ValidationError(dict.fromkeys(missing, "Send it with an order_id."), code="required")
+
+    def to_new_invoice(self) -> NewInvoice:
+        """The invoice of an order that is new."""
+        data = self.validated_data
+        description = data.get("description", "")
+        return NewInvoice(
+            lines=[Line(unit_amount=data["amount"], description=description)],
+            currency=data["currency"],
+            order_id=data["order_id"],
+            description=description,
+        )
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "With the bank's reference",
+            value={"reference": "RF18539007547034", "reason": "statement 2026/47"},
+            request_only=True,
+        )
+    ]
+)
+class ConfirmInput(InputSerializer):
+    """POST /payments/{id}/confirm. `reference` is the bank's; each can be booked once."""
+
+    reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class FailInput(InputSerializer):
+    """POST /payments/{id}/fail."""
+
+    failure_code = serializers.CharField(max_length=100, required=False, default="not_received")
+    retryable = serializers.BooleanField(required=False, default=True)
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+PAYMENT_EXAMPLE = {
+    "id": "pay_01h455vb4pex5vsknk084sn02q",
+    "invoice": "inv_01h455vb4pex5vsknk084sn02q",
+    "status": "created",
+    "attempt": 1,
+    "amount": 1250,
+    "amount_refunded": 0,
+    "currency": "EUR",
+    "provider": "simulated",
+    "provider_reference": "",
+    "payment_method": "tok_visa",
+    "failure_code": "",
+    "failure_retryable": None,
+    "failure_message": "",
+    "created_at": "2026-11-20T12:00:00Z",
+    "submitted_at": None,
+    "ended_at": None,
+}
+
+
+@extend_schema_serializer(examples=[OpenApiExample("Just requested", value=PAYMENT_EXAMPLE, response_only=True)])
+class PaymentSerializer(serializers.ModelSerializer[Payment]):
+    """One attempt at one invoice. Amounts are minor units of `currency`."""
+
+    id = serializers.CharField(read_only=True)
+    invoice = serializers.CharField(source="invoice_id", read_only=True)
+    amount_refunded = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = Payment
+        fields = [
+            "id",
+            "invoice",
+            "status",
+            "attempt",
+            "amount",
+            "amount_refunded",
+            "currency",
+            "provider",
+            "provider_reference",
+            "payment_method",
+            "failure_code",
+            "failure_retryable",
+            "failure_message",
+            "created_at",
+            "submitted_at",
+            "ended_at",
+        ]
+        read_only_fields = fields

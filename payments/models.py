@@ -1,0 +1,96 @@
+"""Payments (attempts at an invoice) and receipts (money that arrived)."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from config.api.idempotency import IdempotentModel
+from config.kernel import money
+from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
+from invoices.models import Invoice
+from payments.states import LIVE, PaymentMachine, PaymentStatus, ReceiptMachine, ReceiptStatus
+
+
+class Payment(PaymentMachine, IdempotentModel):
+    """One attempt at one invoice, and the work item that makes it happen: due when `available_at` has come."""
+
+    id = PrefixedIdField(prefix="pay")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="payments")
+    live_invoice = models.OneToOneField(
+        Invoice,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="live_payment",
+        help_text=_("The invoice while this payment is live, then empty: its uniqueness keeps it to one live payment."),
+    )
+    attempt = models.PositiveIntegerField(help_text=_("Which attempt at the invoice this is, from 1."))
+    amount = AmountField()
+    amount_refunded = AmountField(default=0)
+    currency = CurrencyField()
+    provider = ExactCharField(max_length=50)
+    provider_account = ExactCharField(max_length=100)
+    provider_reference = ExactCharField(max_length=200, blank=True)
+    payment_method = ExactCharField(max_length=200, blank=True)
+    failure_code = models.CharField(max_length=100, blank=True)
+    failure_retryable = models.BooleanField(null=True)
+    failure_message = models.CharField(max_length=500, blank=True, help_text=_("Also why it is in review."))
+    correlation_id = ExactCharField(max_length=100, blank=True, help_text=_("Of the request that asked for it."))
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True, help_text=_("When the provider was first asked, wall time."))
+    ended_at = models.DateTimeField(null=True)
+    available_at = models.DateTimeField(
+        null=True, help_text=_("When a sweep takes it up; empty when nothing is left to do.")
+    )
+    reconciliations = models.PositiveSmallIntegerField(default=0, help_text=_("How often the provider has been asked."))
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        constraints = [
+            *IdempotentModel.Meta.constraints,
+            models.UniqueConstraint(fields=["invoice", "attempt"], name="payments_payment_attempt"),
+            models.CheckConstraint(condition=models.Q(status__in=PaymentStatus.values), name="payments_payment_status"),
+            models.CheckConstraint(
+                condition=models.Q(status__in=LIVE, live_invoice__isnull=False, live_invoice=models.F("invoice"))
+                | (~models.Q(status__in=LIVE) & models.Q(live_invoice__isnull=True)),
+                name="payments_payment_live",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["available_at", "status"], name="payments_payment_due"),
+            models.Index(fields=["status", "id"], name="payments_payment_status_id"),
+            models.Index(fields=["provider", "provider_reference"], name="payments_payment_reference"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({money.display(self.amount, self.currency)})"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still bring money."""
+        return self.status in LIVE
+
+
+class Receipt(ReceiptMachine):
+    """Money the provider says it has captured, once per capture, whatever the state of the payment it came for."""
+
+    id = PrefixedIdField(prefix="rct")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="receipts")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="receipts")
+    provider = ExactCharField(max_length=50)
+    provider_account = ExactCharField(max_length=100)
+    provider_reference = ExactCharField(max_length=200)
+    amount = AmountField()
+    currency = CurrencyField()
+    received_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "provider_account", "provider_reference"], name="payments_receipt_reference"
+            ),
+            models.CheckConstraint(condition=models.Q(status__in=ReceiptStatus.values), name="payments_receipt_status"),
+        ]
+        indexes = [models.Index(fields=["status", "id"], name="payments_receipt_status_id")]
+
+    def __str__(self) -> str:
+        return f"{self.id} ({money.display(self.amount, self.currency)})"

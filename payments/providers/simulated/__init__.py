@@ -1,0 +1,1 @@
+"""The adapter for the provider simulator; the simulator itself is the package `simulator`."""

@@ -1,0 +1,35 @@
+"""Every write to payments and receipts."""
+
+from payments.services.locks import PaymentNotFound
+from payments.services.manual import NotManual, ReferenceTaken, confirm_payment, fail_payment
+from payments.services.outcomes import EventResult
+from payments.services.provider_events import apply_event
+from payments.services.reconciliation import reconcile, sweep
+from payments.services.requesting import (
+    AmountDiffers,
+    InvoiceNotPayable,
+    PaymentAlreadyLive,
+    PaymentTerms,
+    pay_invoice,
+    pay_order,
+)
+from payments.services.submission import submit
+
+__all__ = [
+    "AmountDiffers",
+    "EventResult",
+    "InvoiceNotPayable",
+    "NotManual",
+    "PaymentAlreadyLive",
+    "PaymentNotFound",
+    "PaymentTerms",
+    "ReferenceTaken",
+    "apply_event",
+    "confirm_payment",
+    "fail_payment",
+    "pay_invoice",
+    "pay_order",
+    "reconcile",
+    "submit",
+    "sweep",
+]

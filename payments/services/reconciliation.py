@@ -1,0 +1,134 @@
+"""Asking the provider how a payment ended when nobody has told us, and the sweep that finds such payments."""
+
+import dataclasses
+import datetime
+import logging
+import time
+
+from django.conf import settings
+
+from config.api.principals import system
+from config.kernel import clock, db
+from payments.models import Payment
+from payments.providers import registry
+from payments.providers.base import NotFound, Outcome, Unknown
+from payments.services import receipts
+from payments.services.locks import lock, try_lock
+from payments.services.outcomes import EventResult, lose, send_to_review
+from payments.services.schedule import delay_after, next_reconciliation
+from payments.services.submission import account_changed, ask, charge, correlated, record, submit
+from payments.states import IN_FLIGHT, PaymentStatus
+
+logger = logging.getLogger(__name__)
+
+ACTOR = system("payments.reconcile")
+
+
+def sweep(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
+    """Take up what is due: payments no worker submitted, and payments whose end nobody has reported.
+
+    Stops after `budget_seconds` of real time so that a hanging provider does not pile sweeps up, and passes over what
+    somebody else has locked. Returns how many it came to.
+    """
+    deadline = time.monotonic() + budget_seconds
+    due = list(
+        Payment.objects.filter(status__in=[PaymentStatus.CREATED, *IN_FLIGHT], available_at__lte=clock.now())
+        .order_by("available_at", "id")
+        .values_list("id", "status")[:limit]
+    )
+    for taken, (payment_id, status) in enumerate(due):
+        if time.monotonic() > deadline:
+            return taken
+        try:
+            take_up = submit if status == PaymentStatus.CREATED else reconcile
+            take_up(payment_id=payment_id, wait=False)
+        except Exception:
+            logger.exception("payment %s could not be taken up and is put off", payment_id)
+            _put_off(payment_id)
+    return len(due)
+
+
+@db.transaction(idempotent=False)
+def _put_off(payment_id: str) -> None:
+    """One payment that cannot be taken up must not stand in the way of the others.
+
+    One that was never sent waits a little, as often as it takes: there is nothing to find out. One in flight follows
+    the schedule and ends in review. One that is no longer due was claimed before it failed: its next try is set.
+    """
+    locked = try_lock(payment_id)
+    if locked is None or not _is_due(locked[1]):
+        return
+    invoice, payment = locked
+    if payment.status == PaymentStatus.CREATED:
+        payment.available_at = clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
+    elif _is_exhausted(payment):
+        send_to_review(invoice=invoice, payment=payment, actor=ACTOR, reason="it could not be taken up")
+        return
+    else:
+        payment.available_at = clock.now() + delay_after(payment.reconciliations)
+        payment.reconciliations += 1
+    payment.save(update_fields=["reconciliations", "available_at"])
+
+
+def reconcile(*, payment_id: str, wait: bool = True) -> EventResult:
+    """Ask the provider about a payment in flight that is due; send it again, same key, where that is safe.
+
+    STALE when it is not due, has ended, cannot be asked about, or, without `wait`, is locked. Raises PaymentNotFound.
+    """
+    with correlated(payment_id):
+        claim = _claim(payment_id, wait)
+        if claim is None:
+            return EventResult.STALE
+        outcome = ask(lambda: _inquire(claim))
+        return record(payment_id=payment_id, outcome=outcome, actor=ACTOR)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Claim:
+    """A payment to ask about. `may_resend`: no money has arrived that would pay the invoice without it."""
+
+    payment: Payment
+    may_resend: bool
+
+
+@db.transaction(idempotent=False)
+def _claim(payment_id: str, wait: bool) -> _Claim | None:
+    """Count the try and set the next one, so that two sweeps do not ask twice. A silent submission becomes unknown."""
+    locked = lock(payment_id) if wait else try_lock(payment_id)
+    if locked is None:
+        return None
+    invoice, payment = locked
+    if payment.status not in IN_FLIGHT or not _is_due(payment) or not registry.get(payment.provider).settles_itself:
+        return None
+    if _is_exhausted(payment):
+        send_to_review(invoice=invoice, payment=payment, actor=ACTOR, reason="the provider could not tell how it ended")
+        return None
+    if payment.status == PaymentStatus.PROCESSING and not payment.provider_reference:
+        lose(invoice=invoice, payment=payment, actor=ACTOR, reason="no answer has been recorded in time")
+    payment.reconciliations += 1
+    payment.available_at = next_reconciliation(payment)
+    payment.save()
+    held = receipts.held_for(invoice)
+    return _Claim(payment, may_resend=not any(receipts.pays(receipt, invoice) for receipt in held))
+
+
+def _is_due(payment: Payment) -> bool:
+    return payment.available_at is not None and payment.available_at <= clock.now()
+
+
+def _is_exhausted(payment: Payment) -> bool:
+    return payment.reconciliations >= len(settings.RECONCILE_SCHEDULE_SECONDS)
+
+
+def _inquire(claim: _Claim) -> Outcome:
+    """What the provider knows. Not found is never failed: inside its idempotency window the same key is sent again."""
+    payment = claim.payment
+    provider = registry.get(payment.provider)
+    if provider.account != payment.provider_account:
+        return account_changed(payment)
+    outcome = provider.retrieve(payment_id=payment.id, provider_reference=payment.provider_reference)
+    if not isinstance(outcome, NotFound):
+        return outcome
+    if not claim.may_resend:
+        return Unknown("the provider does not know this payment, and other money for its invoice has arrived")
+    return charge(payment)

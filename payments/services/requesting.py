@@ -1,0 +1,124 @@
+"""A client asks for money: a payment row is created, and nothing has been sent yet. See ADRs 1 and 2."""
+
+import dataclasses
+import datetime
+
+from django.conf import settings
+
+from config.api.idempotency import Created, IdempotencyKey, find_replay, insert_once, key_fields
+from config.api.principals import Principal
+from config.celery import nudge
+from config.kernel import clock, correlation, db
+from config.kernel.errors import Conflict
+from invoices import services as invoices
+from invoices.models import Invoice
+from invoices.states import InvoiceStatus
+from outbox import services as outbox
+from payments import events
+from payments.models import Payment
+from payments.providers import registry
+
+
+class PaymentAlreadyLive(Conflict):
+    """Cannot pay invoice {invoice_id} in processing status: payment {payment_id} is still live."""
+
+    code = "payment_already_live"
+
+
+class InvoiceNotPayable(Conflict):
+    """Cannot pay invoice {invoice_id} in {status} status."""
+
+    code = "invoice_not_payable"
+
+
+class AmountDiffers(Conflict):
+    """Invoice {invoice_id} has {amount_due} {currency} due (minor units); it can only be paid whole."""
+
+    code = "amount_differs"
+
+
+@dataclasses.dataclass(frozen=True)
+class PaymentTerms:
+    """How to pay. `provider` is a key of settings.PROVIDERS, `payment_method` a token of that provider."""
+
+    provider: str
+    payment_method: str = ""
+
+
+@db.transaction(idempotent=True)
+def pay_invoice(
+    *,
+    actor: Principal,
+    invoice_id: str,
+    terms: PaymentTerms,
+    key: IdempotencyKey,
+    amount: int | None = None,
+    currency: str | None = None,
+) -> Created[Payment]:
+    """A new payment over what is due, or the one an earlier request with this key made.
+
+    Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, UnknownProvider.
+    """
+    invoice = invoices.lock_invoice(invoice_id)
+    return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency)
+
+
+@db.transaction(idempotent=True)
+def pay_order(
+    *, actor: Principal, new: invoices.NewInvoice, terms: PaymentTerms, key: IdempotencyKey
+) -> Created[Payment]:
+    """Pay the invoice of `new.order_id`, issued first when new. Raises OrderAmountDiffers, else as pay_invoice."""
+    if earlier := find_replay(Payment.objects, key):
+        return earlier
+    invoice = invoices.issue_for_order(actor=actor, new=new)
+    return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
+
+
+def _pay(
+    *,
+    actor: Principal,
+    invoice: Invoice,
+    terms: PaymentTerms,
+    key: IdempotencyKey,
+    amount: int | None = None,
+    currency: str | None = None,
+) -> Created[Payment]:
+    if earlier := find_replay(Payment.objects, key):
+        return earlier
+    _check_payable(invoice, amount, currency)
+    created = insert_once(Payment.objects, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
+    if created.is_new:
+        payment = created.row
+        outbox.record(source=invoice, event=events.of_payment(events.PaymentRequested, payment), actor=actor)
+        invoices.start_payment(invoice=invoice, actor=actor)
+        db.after_commit(lambda: nudge("payments.submit", payment.id))
+    return created
+
+
+def _check_payable(invoice: Invoice, amount: int | None, currency: str | None) -> None:
+    if invoice.status == InvoiceStatus.PROCESSING:
+        live = Payment.objects.values_list("id", flat=True).get(live_invoice=invoice)
+        raise PaymentAlreadyLive(invoice_id=invoice.id, payment_id=live)
+    if invoice.status not in (InvoiceStatus.OPEN, InvoiceStatus.FAILED):
+        raise InvoiceNotPayable(invoice_id=invoice.id, status=invoice.status)
+    if (amount or invoice.amount_due, currency or invoice.currency) != (invoice.amount_due, invoice.currency):
+        raise AmountDiffers(invoice_id=invoice.id, amount_due=invoice.amount_due, currency=invoice.currency)
+
+
+def _insert(*, invoice: Invoice, terms: PaymentTerms, key: IdempotencyKey) -> Payment:
+    provider = registry.get(terms.provider)
+    now = clock.now()
+    return Payment.objects.create(
+        invoice=invoice,
+        live_invoice=invoice,
+        attempt=invoice.attempts + 1,
+        amount=invoice.amount_due,
+        currency=invoice.currency,
+        provider=provider.name,
+        provider_account=provider.account,
+        payment_method=terms.payment_method,
+        correlation_id=correlation.current(),
+        created_at=now,
+        available_at=now + datetime.timedelta(seconds=settings.SUBMIT_GRACE_SECONDS),
+        **key_fields(key),
+    )

@@ -1,0 +1,122 @@
+"""Sending a payment to its provider: claim under the locks, call outside any transaction, record."""
+
+import contextlib
+import datetime
+import logging
+from collections.abc import Callable, Iterator
+
+from django.conf import settings
+
+from config.api.principals import Principal, system
+from config.kernel import clock, correlation, db
+from config.kernel.fields import by_id_or
+from outbox.states import advance
+from payments import events
+from payments.models import Payment
+from payments.providers import registry
+from payments.providers.base import ChargeRequest, Outcome, Unknown
+from payments.services.locks import PaymentNotFound, lock, try_lock
+from payments.services.outcomes import EventResult, apply_outcome, record_payment
+from payments.states import PaymentStatus
+
+logger = logging.getLogger(__name__)
+
+ACTOR = system("payments.submit")
+WINDOW_MARGIN_SECONDS = 3600
+"""How long before the provider forgets our key we stop sending it: clocks differ and calls take time."""
+
+
+def submit(*, payment_id: str, wait: bool = True) -> EventResult:
+    """Ask the provider for the money of a payment that nobody has sent yet; STALE when somebody has. Safe to run twice.
+
+    Without `wait` it is STALE too when somebody holds its locks. Raises PaymentNotFound.
+    """
+    with correlated(payment_id):
+        payment = _claim(payment_id, wait)
+        if payment is None:
+            return EventResult.STALE
+        outcome = ask(lambda: charge(payment))
+        return record(payment_id=payment_id, outcome=outcome, actor=ACTOR)
+
+
+@contextlib.contextmanager
+def correlated(payment_id: str) -> Iterator[None]:
+    """What is done for a payment later belongs to the request that asked for it. Raises PaymentNotFound."""
+    payment = by_id_or(PaymentNotFound, Payment.objects, payment_id)
+    with correlation.bind(payment.correlation_id or correlation.accept_or_new(None)):
+        yield
+
+
+@db.transaction(idempotent=False)
+def _claim(payment_id: str, wait: bool) -> Payment | None:
+    """created → processing, committed before the provider hears of it, so that a lost answer always has its row.
+
+    Not idempotent: after a commit whose outcome is unknown, the sweep finds the payment either way.
+    """
+    locked = lock(payment_id) if wait else try_lock(payment_id)
+    if locked is None:
+        return None
+    invoice, payment = locked
+    if payment.status != PaymentStatus.CREATED:
+        return None
+    payment.submitted_at = clock.wall()
+    payment.available_at = _lease_end(payment)
+    advance(payment, "process")
+    record_payment(invoice=invoice, payment=payment, event=events.PaymentProcessing, actor=ACTOR)
+    payment.save()
+    return payment
+
+
+def _lease_end(payment: Payment) -> datetime.datetime | None:
+    """When the sweep holds this submission for lost; never for providers that cannot be asked."""
+    if not registry.get(payment.provider).settles_itself:
+        return None
+    return clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
+
+
+def charge(payment: Payment) -> Outcome:
+    """The call itself, with the payment's id as the provider's idempotency key: never inside a transaction.
+
+    Nothing is sent to another account than the payment's, nor once the provider may have forgotten the key: either
+    could charge a second time.
+    """
+    provider = registry.get(payment.provider)
+    if provider.account != payment.provider_account:
+        return account_changed(payment)
+    if provider.settles_itself and not _key_is_remembered(payment, provider.idempotency_window_seconds):
+        return Unknown("it is too late to send this payment again safely")
+    request = ChargeRequest(
+        payment_id=payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        payment_method=payment.payment_method,
+    )
+    return provider.charge(request)
+
+
+def account_changed(payment: Payment) -> Unknown:
+    """Nobody can be asked about a payment of an account that is no longer configured."""
+    return Unknown(f"{payment.provider} is no longer configured for the account {payment.provider_account}")
+
+
+def _key_is_remembered(payment: Payment, window_seconds: int) -> bool:
+    if payment.submitted_at is None:
+        return False
+    age = clock.wall() - payment.submitted_at
+    return age < datetime.timedelta(seconds=window_seconds - WINDOW_MARGIN_SECONDS)
+
+
+def ask(call: Callable[[], Outcome]) -> Outcome:
+    """Run a provider call. A bug in an adapter is a lost answer, never a failure: the money may have moved."""
+    try:
+        return call()
+    except Exception as error:
+        logger.exception("provider adapter raised")
+        return Unknown(f"adapter raised {type(error).__name__}")
+
+
+@db.transaction(idempotent=True)
+def record(*, payment_id: str, outcome: Outcome, actor: Principal) -> EventResult:
+    """Apply a provider's answer through the step that webhooks use."""
+    invoice, payment = lock(payment_id)
+    return apply_outcome(invoice=invoice, payment=payment, outcome=outcome, actor=actor)

@@ -1,0 +1,113 @@
+"""Who may catch what: an error caught too widely commits half a transaction, or hides a bug for ever.
+
+On MariaDB a deadlock rolls back the whole transaction; caught inside, the block exits normally with nothing stored
+(docs/decisions/0003-transactions.md). Every exemption is a function with its reason, and one nobody needs fails.
+"""
+
+import ast
+import functools
+from collections.abc import Iterator
+
+from tests.architecture.source import Module, dotted, functions, modules, shipped
+
+WIDE_DATABASE_ERRORS = {
+    *["db.Error", "DatabaseError", "OperationalError", "InterfaceError", "InternalError", "DataError"],
+    *["ProgrammingError", "NotSupportedError"],
+}
+MAY_CATCH_DATABASE_ERRORS = {
+    "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
+    "outbox/management/commands/relay_outbox.py::Command._pass": "a process for ever: outside any transaction",
+    "outbox/management/commands/relay_outbox.py::Command._once": "outside any transaction: an exit status",
+    "webhooks/inbound/services/receiving.py::receive": "poison, noted in a new transaction after its own is gone",
+    "webhooks/inbound/services/replaying.py::replay": "poison, noted in a new transaction after its own is gone",
+    "webhooks/inbound/services/retrying.py::_retry_or_note": "poison, noted in a new transaction after its own is gone",
+}
+MAY_CATCH_EVERYTHING = {
+    "config/celery.py::nudge": "after the commit: any failure of the broker loses a nudge, not work",
+    "config/health.py::_run": "a probe in a thread of its own: whatever it raises is its component down",
+    "outbox/services/consuming.py::_consume_one": "around the transaction: transport errors and deadlocks pass",
+    "outbox/services/delivery.py::_retry_one": "around the transaction: transport errors and deadlocks pass",
+    "outbox/services/publishing.py::_send": "outside transactions: what a publisher raises holds its event",
+    "outbox/services/nudging.py::close_window": "a cache that is away costs a nudge, not work",
+    "outbox/services/nudging.py::_opens_window": "after the commit: a cache that is away costs a nudge, not work",
+    "payments/services/reconciliation.py::sweep": "around the transaction: one payment does not stop the others",
+    "payments/services/submission.py::ask": "outside transactions: a bug in an adapter is a lost answer",
+    "webhooks/inbound/services/applying.py::attempt": "around a savepoint: database errors pass, the try is noted",
+    "webhooks/inbound/services/receiving.py::_read": "before the transaction: a parser's bug keeps the event",
+}
+
+
+def test_nobody_catches_a_database_error_wider_than_integrity_error() -> None:
+    """Caught inside, a deadlock lets the block exit normally with nothing stored."""
+    found = {key for key, caught in _swallowing() if caught & WIDE_DATABASE_ERRORS}
+    assert found == MAY_CATCH_DATABASE_ERRORS.keys()
+
+
+def test_nobody_catches_everything_and_goes_on() -> None:
+    """`except:`, `except BaseException` and `except Exception` swallow the deadlock, and every bug."""
+    found = {key for key, caught in _swallowing() if caught & {"", "BaseException", "Exception"}}
+    assert found == MAY_CATCH_EVERYTHING.keys()
+
+
+def _swallowing() -> Iterator[tuple[str, set[str]]]:
+    """(function, names of what it catches) of each handler that can end without raising, and of each `suppress`."""
+    for module in shipped():
+        for key, node in functions(module):
+            if isinstance(node, ast.ExceptHandler) and not _raises_again(node):
+                yield key, _caught(node.type)
+            elif isinstance(node, ast.Call) and dotted(node.func).endswith("suppress"):
+                yield key, set().union(*map(_caught, node.args))
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Always: a `raise` under an `if` is not enough."""
+    return any(isinstance(statement, ast.Raise) for statement in handler.body)
+
+
+def _caught(written: ast.expr | None) -> set[str]:
+    """Last parts of the names; "" for a bare except. A name bound to a tuple of errors stands for its members."""
+    if written is None:
+        return {""}
+    name = dotted(written)
+    last = name.rpartition(".")[2]
+    written = _tuples().get(last, written)
+    if isinstance(written, ast.Tuple):
+        return set().union(*map(_caught, written.elts))
+    if name.startswith("sqlite3."):
+        return set()
+    return {"db.Error"} if name.endswith("db.Error") else {last}
+
+
+@functools.cache
+def _tuples() -> dict[str, ast.Tuple]:
+    return {
+        target.id: node.value
+        for module in modules()
+        for node in module.tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Tuple)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+def test_the_rules_see_what_they_forbid() -> None:
+    """A handler of each forbidden form is found, also through a name for several errors."""
+    text = """
+def f():
+    try: g()
+    except Exception: log()
+    try: g()
+    except POISON as error: log()
+    try: g()
+    except (ValueError, db.Error):
+        if x: raise
+    with contextlib.suppress(Exception): g()
+    try: g()
+    except BaseException:
+        clean_up()
+        raise
+"""
+    module = Module("x.py", ast.parse(text), 0)
+    handlers = [node for _, node in functions(module) if isinstance(node, ast.ExceptHandler)]
+    caught = sorted((node.lineno, sorted(_caught(node.type))) for node in handlers if not _raises_again(node))
+    assert caught == [(4, ["Exception"]), (6, ["DataError", "IntegrityError"]), (8, ["ValueError", "db.Error"])]

@@ -1,0 +1,202 @@
+"""A deadlock at every statement of every use case: never a 2xx without its rows: docs/decisions/0003-transactions.md.
+
+The victim's transaction is really rolled back on the server before error 1213 is raised, as MariaDB does it. Code that
+caught it further in than the outermost transaction would go on, answer 201 or 200, and have stored nothing.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from config.kernel import db
+from invoices.models import Customer, Invoice
+from outbox import services as outbox
+from outbox.models import OutboxEvent
+from payments import services
+from payments.models import Payment
+from payments.tests.factories import make_payment
+from tests.api import ApiConsumer
+from tests.faults import deadlock_at, statements_counted
+from tests.invariants import check_invariants
+from webhooks.inbound.models import ProviderEvent
+from webhooks.inbound.tests.sending import event_about, send
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class UseCase:
+    """`prepare` makes fresh ground and answers the request; `check` asserts that a 2xx answer has its rows."""
+
+    def __init__(self, prepare: Callable[[ApiConsumer], Callable[[], Any]], check: Callable[[Any], None]) -> None:
+        self.prepare = prepare
+        self.check = check
+
+
+def _create_customer(api: ApiConsumer) -> Callable[[], Any]:
+    return lambda: api.post("customers", {"name": "Ada"}, key=uuid.uuid4().hex)
+
+
+def _change_customer(api: ApiConsumer) -> Callable[[], Any]:
+    customer = api.post("customers", {"name": "Ada"}).json()
+    return lambda: api.request("PATCH", f"customers/{customer['id']}", {"name": "Grace"})
+
+
+def _create_invoice(api: ApiConsumer) -> Callable[[], Any]:
+    return lambda: api.post("invoices", {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _void_invoice(api: ApiConsumer) -> Callable[[], Any]:
+    invoice = api.create_invoice()
+    return lambda: api.post(f"invoices/{invoice['id']}/void")
+
+
+def _pay_invoice(api: ApiConsumer) -> Callable[[], Any]:
+    invoice, key = api.create_invoice(), uuid.uuid4().hex
+    return lambda: api.pay(invoice["id"], key=key)
+
+
+def _pay_order(api: ApiConsumer) -> Callable[[], Any]:
+    body = {"order_id": uuid.uuid4().hex, "amount": 5, "currency": "EUR", "payment_method": "tok_visa"}
+    return lambda: api.post("payments", body, key=uuid.uuid4().hex)
+
+
+def _confirm(api: ApiConsumer) -> Callable[[], Any]:
+    payment = make_payment(provider="manual")
+    return lambda: api.post(f"payments/{payment.id}/confirm")
+
+
+def _fail(api: ApiConsumer) -> Callable[[], Any]:
+    payment = make_payment(provider="manual")
+    return lambda: api.post(f"payments/{payment.id}/fail")
+
+
+def _capture(api: ApiConsumer) -> Callable[[], Any]:
+    event = event_about(make_payment())
+    return lambda: send(event)
+
+
+def _decline(api: ApiConsumer) -> Callable[[], Any]:
+    event = event_about(make_payment(), "charge.failed", failure_code="stolen_card")
+    return lambda: send(event)
+
+
+def _late_capture(api: ApiConsumer) -> Callable[[], Any]:
+    """Money for a failed attempt while the next one waits to be sent: the longest path there is."""
+    payment = make_payment()
+    send(event_about(payment, "charge.failed", failure_code="insufficient_funds"))
+    make_payment(invoice=payment.invoice)
+    event = event_about(payment)
+    return lambda: send(event)
+
+
+def _park(api: ApiConsumer) -> Callable[[], Any]:
+    event = event_about(make_payment(), reference="pay_01h455vb4pex5vsknk084sn02q")
+    return lambda: send(event)
+
+
+def _customer_stands(response: Any) -> None:
+    customer = response.json()
+    assert Customer.objects.get(id=customer["id"]).name == customer["name"]
+
+
+def _invoice_stands(response: Any) -> None:
+    invoice = response.json()
+    assert Invoice.objects.get(id=invoice["id"]).status == invoice["status"]
+    assert OutboxEvent.objects.filter(aggregate_id=invoice["id"]).count() == len(invoice["events"])
+
+
+def _payment_stands(response: Any) -> None:
+    payment = response.json()
+    assert Payment.objects.get(id=payment["id"]).status == payment["status"]
+
+
+def _event_stands(response: Any) -> None:
+    answer = response.json()
+    assert answer["status"] in ("processed", "parked"), answer
+    assert ProviderEvent.objects.get(id=answer["id"]).status == answer["status"]
+
+
+USE_CASES = {
+    "create customer": UseCase(_create_customer, _customer_stands),
+    "change customer": UseCase(_change_customer, _customer_stands),
+    "create invoice": UseCase(_create_invoice, _invoice_stands),
+    "void invoice": UseCase(_void_invoice, _invoice_stands),
+    "pay invoice": UseCase(_pay_invoice, _payment_stands),
+    "pay order": UseCase(_pay_order, _payment_stands),
+    "confirm": UseCase(_confirm, _payment_stands),
+    "fail": UseCase(_fail, _payment_stands),
+    "webhook: capture": UseCase(_capture, _event_stands),
+    "webhook: decline": UseCase(_decline, _event_stands),
+    "webhook: late capture": UseCase(_late_capture, _event_stands),
+    "webhook: park": UseCase(_park, _event_stands),
+}
+
+
+@pytest.fixture(autouse=True)
+def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(db, "BASE_BACKOFF_SECONDS", 0.0001)
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_one_deadlock_anywhere_is_retried_whole(name: str) -> None:
+    """Whatever statement is the victim, the client gets its 2xx and the rows are there."""
+    use_case, api = USE_CASES[name], ApiConsumer()
+    with statements_counted() as statements:
+        use_case.check(use_case.prepare(api)())
+    injected = 0
+    for n in range(1, statements.seen + 1):
+        act = use_case.prepare(api)
+        with deadlock_at(n) as faults:
+            response = act()
+        if not faults.faults:
+            break
+        injected += 1
+        assert 200 <= response.status_code < 300, (name, n, faults.failed, response.content)
+        use_case.check(response)
+    assert injected >= 3
+    check_invariants()
+
+
+@pytest.mark.parametrize("name", USE_CASES)
+def test_deadlocks_without_end_are_a_503_with_nothing_stored(name: str) -> None:
+    """From any statement on: 503 with Retry-After, no row, and the same request works once the database does."""
+    use_case, api = USE_CASES[name], ApiConsumer()
+    with statements_counted() as statements:
+        use_case.prepare(api)()
+    for n in range(1, statements.seen + 1):
+        act = use_case.prepare(api)
+        before = _rows()
+        with deadlock_at(n, times=None) as faults:
+            response = act()
+        if not faults.faults:
+            break
+        assert response.status_code == 503, (name, n, faults.failed, response.content)
+        assert response["Retry-After"]
+        assert _rows() == before, (name, n)
+        use_case.check(act())
+    check_invariants()
+
+
+def test_a_deadlock_in_a_worker_loses_nothing() -> None:
+    """Submission and relay, at every statement: the payment ends where it would have, its events are delivered."""
+    for n in range(1, 60):
+        payment = make_payment(provider="manual")
+        with deadlock_at(n) as faults:
+            services.submit(payment_id=payment.id)
+            outbox.drain()
+        assert Payment.objects.get(id=payment.id).status == "processing"
+        assert not OutboxEvent.objects.filter(position=None).exists()
+        if not faults.faults:
+            break
+    else:
+        raise AssertionError("more statements than this test reaches")
+    check_invariants()
+
+
+def _rows() -> dict[str, Any]:
+    return {
+        model.__name__: list(model.objects.order_by("pk").values())
+        for model in (Customer, Invoice, Payment, OutboxEvent, ProviderEvent)
+    }

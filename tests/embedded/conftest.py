@@ -1,0 +1,42 @@
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.embedded.runs import Run
+
+StartRun = Callable[..., Run]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """One xdist worker plays them all: each run has five processes, and this machine may have two cores."""
+    for item in items:
+        if "tests/embedded" in item.nodeid:
+            item.add_marker(pytest.mark.xdist_group("embedded"))
+            if sys.platform != "linux":
+                item.add_marker(pytest.mark.skip(reason="processes are counted in /proc"))
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[StartRun]:
+    """Starts runs in a data directory of this test; none outlives the test."""
+    runs: list[Run] = []
+
+    def start_run(*, port: int | None = None) -> Run:
+        runs.append(Run(tmp_path / "data", port=port))
+        return runs[-1]
+
+    yield start_run
+    for run in runs:
+        run.clean_up()
+
+
+@pytest.fixture(scope="session")
+def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A run that tests share as long as they leave it standing."""
+    run = Run(tmp_path_factory.mktemp("embedded") / "data")
+    try:
+        yield run.wait_until_ready()
+    finally:
+        run.clean_up()
