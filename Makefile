@@ -61,8 +61,8 @@ schema: venv-dev ## Write docs/openapi.yaml from the code
 	$(CHECK_ENV) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
 lock: venv-dev ## Compile pyproject.toml into the hashed locks; UPGRADE=--upgrade for newer versions
-	$(LOCK) --extra mysql --extra dev --output-file requirements-dev.txt
-	$(LOCK) --extra mysql --output-file requirements.txt
+	$(LOCK) --extra mysql --extra flower --extra dev --output-file requirements-dev.txt
+	$(LOCK) --extra mysql --extra flower --output-file requirements.txt
 	$(LOCK) --output-file requirements-core.txt
 
 LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
