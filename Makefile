@@ -10,7 +10,7 @@ export PIP_NO_INPUT := 1
 CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory: REDIS_URL=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check fmt lock schema clean venv-core venv-dev
+.PHONY: help run test test-long check fmt lock schema states clean venv-core venv-dev
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ fmt: venv-dev ## Format the code and sort its imports
 
 schema: venv-dev ## Write docs/openapi.yaml from the code
 	$(CHECK_ENV) $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+states: venv-dev ## Write docs/states.md from the code
+	$(CHECK_ENV) $(BIN)/python manage.py draw_states
 
 lock: venv-dev ## Compile pyproject.toml into the hashed locks; UPGRADE=--upgrade for newer versions
 	$(LOCK) --extra mysql --extra flower --extra dev --output-file requirements-dev.txt
