@@ -8,7 +8,7 @@ TOP_LEVEL = {
     *["billing", "payments", "invoices", "webhooks", "outbox", "config", "docs", "tests"],
     *["manage.py", "conftest.py", "pytest.ini", "pyproject.toml", "Makefile", "docker-compose.yml"],
     *["requirements.txt", "requirements-core.txt", "requirements-dev.txt"],
-    *["README.md", "CONTRIBUTING.md", "LICENSE"],
+    *["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE"],
 }
 ROOMS = {
     *["__init__.py", "apps.py", "README.md", "states", "models", "events", "services", "api", "admin", "tasks"],
