@@ -101,8 +101,11 @@ def urls(stack: contextlib.ExitStack) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def mariadb() -> Iterator[str]:
-    """A server with a data directory of its own, on the loopback interface; yields its DATABASE_URL."""
+def mariadb(options: Sequence[str] = ()) -> Iterator[str]:
+    """A server with a data directory of its own, on the loopback interface; yields its DATABASE_URL.
+
+    `options` override ours.
+    """
     with tempfile.TemporaryDirectory(prefix="quittance-mariadb-", ignore_cleanup_errors=True) as folder:
         as_root = ["--user=root"] if os.geteuid() == 0 else []
         data, port = f"{folder}/data", free_port()
@@ -110,7 +113,8 @@ def mariadb() -> Iterator[str]:
         _quietly([*install, "--auth-root-authentication-method=normal", "--skip-test-db"])
         server = [_need("mariadbd", "mysqld"), "--no-defaults", f"--datadir={data}", *as_root]
         place = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", "--bind-address=127.0.0.1"]
-        with running([*server, *place, *MARIADB_OPTIONS], log=f"{folder}/log", ready=lambda: mariadb_answers(port)):
+        command = [*server, *place, *MARIADB_OPTIONS, *options]
+        with running(command, log=f"{folder}/log", ready=lambda: mariadb_answers(port)):
             yield f"mysql://root@127.0.0.1:{port}/quittance"
 
 

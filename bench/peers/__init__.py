@@ -1,0 +1,1 @@
+"""What Quittance is measured against; runs in the environment of bench/requirements.txt."""

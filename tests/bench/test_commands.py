@@ -1,0 +1,64 @@
+"""The commands behind `make profile` and `make bench`, at their smallest, so that they cannot rot."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from bench import competition
+from tests.servers import SEARCH_PATH
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(module: str, *arguments: str, timeout_seconds: float, **environment: str) -> str:
+    """What the command prints; its errors are those of this test."""
+    done = subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=timeout_seconds,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(connection.vendor != "mysql", reason="statements are counted by MariaDB")
+def test_the_profile_shows_every_hot_path_and_where_its_time_goes() -> None:
+    """On a database of its own beside the tests'."""
+    database = settings.DATABASES["default"]
+    place = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
+    url = f"mysql://{place}/{database['NAME'].removeprefix('test_')}_profile"
+    report = run("bench.profile", "--calls", "2", timeout_seconds=120, DATABASE_URL=url)
+    shown = [line.partition(":")[0] for line in report.splitlines() if line.startswith("==")]
+    assert shown == ["== create", "== pay", "== webhook", "== replay", "== get invoice", "== relay"]
+    assert "database (waiting)" in report
+    assert "specversion" not in report
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1000)
+@pytest.mark.skipif(not competition.PYTHON.exists(), reason="make venv-bench makes the peers' environment")
+@pytest.mark.skipif(not shutil.which("mariadbd", path=SEARCH_PATH), reason="the benchmark runs an installed MariaDB")
+def test_the_benchmark_measures_every_part_against_its_peers() -> None:
+    """One round of a second each: all contenders answer as expected, and the JSON holds what the table shows."""
+    sizes = ["--rounds", "1", "--seconds", "1", "--backlog", "2000", "--peer-backlog", "500", "--connections", "4"]
+    table = run("bench.run", *sizes, timeout_seconds=900)
+    written = Path(table.rstrip().rpartition("Written to ")[2])
+    report: dict[str, Any] = json.loads(written.read_text())
+    contenders = {part["name"]: [each["name"] for each in part["contenders"]] for part in report["parts"]}
+    assert contenders == {
+        "create + pay": ["raw SQL", "FastAPI", "quittance", "quittance, web only"],
+        "replays": ["FastAPI", "quittance"],
+        "webhooks": ["dj-stripe", "quittance"],
+        "relay": ["django-outbox-pattern", "quittance"],
+    }
+    assert all(min(each["rates"]) > 0 for part in report["parts"] for each in part["contenders"])
+    assert report["latency"].keys() == {"create", "pay", "get invoice", "webhook", "pay to paid"}
+    assert all(name in table for name in ("dj-stripe", "p99", "target ≥ 20,000 per second"))
+    written.unlink()
