@@ -4,13 +4,17 @@
 """
 
 import http
+from collections.abc import Sequence
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import Direction
 
 from config.api import idempotency_header, permissions, problems
-from config.kernel import correlation
+from config.kernel import correlation, money
+
+CURRENCY = {"type": "string", "enum": sorted(money.CURRENCIES), "description": "ISO 4217.", "example": "EUR"}
 
 PROBLEM = {
     "type": "object",
@@ -52,6 +56,7 @@ _PROBLEMS: dict[int, tuple[str, str, str, str]] = {
         "forbidden_transition",
         "Cannot pay invoice in paid status.",
     ),
+    411: ("LengthRequired", "The body came chunked.", "length_required", "Send the body with a Content-Length."),
     413: ("PayloadTooLarge", "The body is too large.", "payload_too_large", problems.too_large()),
     415: ("UnsupportedMediaType", "The body is not JSON.", "unsupported_media_type", "Send application/json."),
     422: ("Invalid", "Well-formed and not valid: `errors` names the fields.", "invalid", "amount: Send an integer."),
@@ -86,15 +91,16 @@ def _problem_response(status: int) -> dict[str, Any]:
 
 
 COMPONENTS: dict[str, Any] = {
-    "schemas": {"Problem": PROBLEM},
+    "schemas": {"Currency": CURRENCY, "Problem": PROBLEM},
     "responses": {name: _problem_response(status) for status, (name, *_) in _PROBLEMS.items()},
     "parameters": {
         "RequestId": {
             "name": correlation.HEADER,
             "in": "header",
             "required": False,
-            "schema": {"type": "string", "pattern": f"^{correlation.PATTERN}$"},
-            "description": "Follows the request through events and logs, and comes back on the response.",
+            "schema": {"type": "string"},
+            "description": "Follows the request through events and logs, and comes back on the response. What does not "
+            f"match `^{correlation.PATTERN}$`, or holds a card number, is replaced by a fresh one.",
         }
     },
 }
@@ -111,6 +117,7 @@ class Schema(AutoSchema):
     """Adds to each operation its problems, the shared headers and the scope it needs.
 
     A POST that answers 201 or 200 takes an Idempotency-Key; `idempotency_key_required = True` on its view requires it.
+    `body_names_objects = True` says that a POST without an id in its path answers 404 too.
     """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -127,6 +134,10 @@ class Schema(AutoSchema):
             responses["200"]["headers"][idempotency_header.REPLAYED_HEADER] = replayed
         parameters = [*operation.get("parameters", []), {"$ref": "#/components/parameters/RequestId"}]
         operation["parameters"] = [*parameters, *([self._idempotency_key()] if replays else [])]
+        for parameter in operation["parameters"]:
+            _refuse_empty(parameter)
+        if "requestBody" in operation and getattr(self.get_request_serializer(), "alternatives", None):
+            operation["requestBody"]["required"] = True
         for number in self._problem_statuses(operation):
             responses[str(number)] = {"$ref": f"#/components/responses/{_PROBLEMS[number][0]}"}
         operation["responses"] = dict(sorted(responses.items()))
@@ -143,19 +154,47 @@ class Schema(AutoSchema):
             "name": idempotency_header.HEADER,
             "in": "header",
             "required": getattr(self.view, "idempotency_key_required", False),
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
             "description": "A fresh random value per operation, repeated on every retry of it.",
             "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
         }
+
+    def _body_names_objects(self) -> bool:
+        return self.method == "POST" and getattr(self.view, "body_names_objects", False)
 
     def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
         return [
             *(400, 406, 422, 503),
             *((401, 403) if operation.get("security") else ()),
-            *((404,) if "{" in self.path else ()),
-            *((413, 415) if "requestBody" in operation else ()),
+            *((404,) if "{" in self.path or self._body_names_objects() else ()),
+            *((411, 413, 415) if "requestBody" in operation else ()),
             *((409,) if self.method != "GET" else ()),
         ]
+
+
+def _refuse_empty(parameter: dict[str, Any]) -> None:
+    """As config.api.filters does; an empty cursor asks for the first page."""
+    schema = parameter.get("schema", {})
+    if parameter.get("in") == "query" and schema.get("type") == "string" and parameter["name"] != "cursor":
+        schema["minLength"] = 1
+
+
+class InputSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
+    """Request bodies refuse fields they do not know, and may be of one of several forms."""
+
+    target_class = "config.api.fields.InputSerializer"
+    match_subclasses = True
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        schema = auto_schema._map_serializer(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        alternatives = self.target.alternatives
+        forms = [_form(names, [other for other in alternatives if other is not names]) for names in alternatives]
+        return dict(schema) | {"additionalProperties": False} | ({"oneOf": forms} if forms else {})
+
+
+def _form(names: Sequence[str], others: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """All of `names`, and no other form's first."""
+    return {"required": list(names), "not": {"anyOf": [{"required": [other[0]]} for other in others]}}
 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -2,7 +2,7 @@
 
 import django_filters
 
-from config.api.filters import IdFilter
+from config.api.filters import IdFilter, MadeFilter
 from invoices.models import Customer, Invoice
 from invoices.states import InvoiceStatus
 
@@ -14,8 +14,8 @@ class InvoiceFilter(django_filters.FilterSet):
     customer = IdFilter(field_name="customer_id")
     number = django_filters.CharFilter()
     order_id = django_filters.CharFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MadeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MadeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Invoice

@@ -6,13 +6,20 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_sc
 from rest_framework import serializers
 
 from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField, MinorUnitsField
+from config.api.shared_fields import OutputSerializer
+from config.kernel.prepared import Select
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice
 from outbox.models import OutboxEvent
 from payments.api.serializers import PaymentSerializer
+from payments.models import Payment
 
 MAX_LINES = 500
 LATEST_EVENTS = 20
+
+_lines = Select(InvoiceLine.objects.order_by("position"), "invoice")
+_payments = Select(Payment.objects.order_by("-attempt"), "invoice")
+_latest_events = Select(OutboxEvent.objects.order_by("-sequence"), "aggregate_id", limit=LATEST_EVENTS)
 
 
 class CustomerInput(InputSerializer):
@@ -29,10 +36,11 @@ class CustomerChanges(CustomerInput):
     metadata = MetadataField(default=serializers.empty)
 
 
-class CustomerSerializer(serializers.ModelSerializer[Customer]):
-    """A customer."""
+class CustomerSerializer(OutputSerializer[Customer]):
+    """A customer; what nobody has told is an empty string."""
 
     id = serializers.CharField(read_only=True)
+    email = serializers.CharField(read_only=True)
 
     class Meta:
         model = Customer
@@ -67,13 +75,15 @@ class InvoiceInput(InputSerializer):
     """POST /invoices: an amount, or lines that add up to it, not both."""
 
     amount = MinorUnitsField(required=False)
-    lines = serializers.ListField(child=LineInput(), required=False, allow_empty=False, max_length=MAX_LINES)
+    lines = serializers.ListField(child=LineInput(), required=False, min_length=1, max_length=MAX_LINES)
     currency = CurrencyCodeField()
     customer = serializers.CharField(max_length=40, required=False, allow_null=True, default=None)
     number = serializers.CharField(max_length=100, required=False, allow_null=True, default=None)
     description = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
     due_on = serializers.DateField(required=False, allow_null=True, default=None)
     metadata = MetadataField()
+
+    alternatives = [["amount"], ["lines"]]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("amount" in attrs) == ("lines" in attrs):
@@ -92,7 +102,7 @@ class InvoiceInput(InputSerializer):
         )
 
 
-class LineSerializer(serializers.ModelSerializer[InvoiceLine]):
+class LineSerializer(OutputSerializer[InvoiceLine]):
     """A line of an invoice. Amounts are minor units of the invoice's currency."""
 
     class Meta:
@@ -101,7 +111,7 @@ class LineSerializer(serializers.ModelSerializer[InvoiceLine]):
         read_only_fields = fields
 
 
-class EventSerializer(serializers.ModelSerializer[OutboxEvent]):
+class EventSerializer(OutputSerializer[OutboxEvent]):
     """One thing that happened; `sequence` is gap-free per invoice or customer."""
 
     id = serializers.CharField(read_only=True)
@@ -113,7 +123,7 @@ class EventSerializer(serializers.ModelSerializer[OutboxEvent]):
         read_only_fields = fields
 
 
-class InvoiceSummarySerializer(serializers.ModelSerializer[Invoice]):
+class InvoiceSummarySerializer(OutputSerializer[Invoice]):
     """An invoice as lists show it. Amounts are minor units of `currency`."""
 
     id = serializers.CharField(read_only=True)
@@ -157,13 +167,13 @@ class InvoiceSerializer(InvoiceSummarySerializer):
 
     @extend_schema_field(LineSerializer(many=True))
     def get_lines(self, invoice: Invoice) -> Any:
-        return LineSerializer(invoice.lines.order_by("position"), many=True).data
+        return LineSerializer(_lines.all(invoice.id), many=True).data
 
     @extend_schema_field(PaymentSerializer(many=True))
     def get_payments(self, invoice: Invoice) -> Any:
-        return PaymentSerializer(invoice.payments.order_by("-attempt"), many=True).data
+        payments = _payments.all(invoice.id) if invoice.attempts else []
+        return PaymentSerializer(payments, many=True).data
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, invoice: Invoice) -> Any:
-        latest = OutboxEvent.objects.filter(aggregate_id=invoice.id).order_by("-sequence")[:LATEST_EVENTS]
-        return EventSerializer(latest, many=True).data
+        return EventSerializer(_latest_events.all(invoice.id), many=True).data

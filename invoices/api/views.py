@@ -11,10 +11,13 @@ from config.api import idempotency_header
 from config.api.fields import InputSerializer
 from config.api.permissions import principal_of
 from config.kernel.fields import by_id_or
+from config.kernel.prepared import Select
 from invoices import services
 from invoices.api import serializers
 from invoices.api.filters import CustomerFilter, InvoiceFilter
 from invoices.models import Customer, Invoice
+
+_by_id = Select(Invoice.objects.all(), "id")
 
 
 @extend_schema_view(get=extend_schema(operation_id="customers_list", summary="List customers, newest first"))
@@ -111,7 +114,7 @@ class InvoiceDetail(APIView):
         responses={200: serializers.InvoiceSerializer},
     )
     def get(self, request: Request, invoice_id: str) -> Response:
-        invoice = by_id_or(services.InvoiceNotFound, Invoice.objects, invoice_id)
+        invoice = _by_id.one_or(services.InvoiceNotFound, invoice_id)
         return Response(serializers.InvoiceSerializer(invoice).data)
 
 

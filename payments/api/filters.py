@@ -2,7 +2,7 @@
 
 import django_filters
 
-from config.api.filters import IdFilter
+from config.api.filters import IdFilter, MadeFilter
 from payments.models import Payment
 from payments.states import PaymentStatus
 
@@ -15,8 +15,8 @@ class PaymentFilter(django_filters.FilterSet):
     order_id = django_filters.CharFilter(field_name="invoice__order_id")
     provider = django_filters.CharFilter()
     provider_reference = django_filters.CharFilter()
-    created_from = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="gte")
-    created_before = django_filters.IsoDateTimeFilter(field_name="created_at", lookup_expr="lt")
+    created_from = MadeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MadeFilter(field_name="created_at", lookup_expr="lt")
 
     class Meta:
         model = Payment

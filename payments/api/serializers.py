@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from config.api.fields import CurrencyCodeField, InputSerializer, MinorUnitsField
+from config.api.shared_fields import OutputSerializer
 from invoices.services import Line, NewInvoice
 from payments.models import Payment
 from payments.providers import registry
@@ -14,7 +15,10 @@ from payments.services import PaymentTerms
 
 
 @extend_schema_serializer(
-    examples=[OpenApiExample("A card's token", value={"payment_method": "tok_visa"}, request_only=True)]
+    examples=[
+        OpenApiExample("A card's token", value={"payment_method": "tok_visa"}, request_only=True),
+        OpenApiExample("A bank transfer", value={"provider": "manual"}, request_only=True),
+    ]
 )
 class TermsInput(InputSerializer):
     """POST /invoices/{id}/pay. A payment method is a token of the provider, never a card number."""
@@ -60,6 +64,8 @@ class PaymentInput(TermsInput):
     amount = MinorUnitsField(required=False)
     currency = CurrencyCodeField(required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+    alternatives = [["invoice"], ["order_id", "amount", "currency"]]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if ("invoice" in attrs) == ("order_id" in attrs):
@@ -134,7 +140,7 @@ PAYMENT_EXAMPLE = {
 
 
 @extend_schema_serializer(examples=[OpenApiExample("Just requested", value=PAYMENT_EXAMPLE, response_only=True)])
-class PaymentSerializer(serializers.ModelSerializer[Payment]):
+class PaymentSerializer(OutputSerializer[Payment]):
     """One attempt at one invoice. Amounts are minor units of `currency`."""
 
     id = serializers.CharField(read_only=True)

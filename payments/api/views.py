@@ -44,6 +44,7 @@ class PaymentList(generics.ListAPIView[Payment]):
     """Payments: history and create."""
 
     queryset = Payment.objects.all()
+    body_names_objects = True
     idempotency_key_required = True
     required_scopes = {"GET": "payments:read", "POST": "payments:write"}
     serializer_class = serializers.PaymentSerializer

@@ -1,0 +1,67 @@
+"""Every operation of docs/openapi.yaml under schemathesis, in a real server on MariaDB."""
+
+import pytest
+import yaml
+
+from payments.tests.factories import make_payment
+from tests.api import ApiConsumer
+from tests.fuzz.attack import DOCUMENT, Report, attack
+from tests.fuzz.effort import fresh_seed
+from tests.fuzz.refusals import REFUSALS
+from tests.invariants import check_invariants
+
+OPERATIONS = {
+    f"{method.upper()} {path}"
+    for path, methods in yaml.safe_load(DOCUMENT.read_text())["paths"].items()
+    for method in methods
+}
+
+MAY_FIND_NOTHING = {"POST /api/v1/payments/{payment_id}/confirm", "POST /api/v1/payments/{payment_id}/fail"}
+"""They need a live manual payment, and whichever comes first ends it."""
+
+
+def assert_held(report: Report) -> None:
+    """No check failed, every operation was called and did what it is for, and the books balance."""
+    assert not report.failures, f"{len(report.failures)} failures\n\n" + "\n\n".join(report.failures[:10])
+    for operation in OPERATIONS - MAY_FIND_NOTHING:
+        assert {200, 201} & report.statuses(operation).keys(), f"{operation} never worked"
+    check_invariants()
+
+
+def test_every_operation_answers_as_documented(port: int, committed_api: ApiConsumer) -> None:
+    """Examples, edge cases of every schema, random requests and chains of them: no 5xx and nothing undocumented."""
+    for _ in range(10):
+        make_payment(provider="manual")
+    headers = {"Authorization": f"Bearer {committed_api.secret}"}
+    report = attack(port=port, headers=headers, seed=0, max_examples=10)
+    assert_held(report)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [None, pytest.param("Bearer qt_test_" + "a" * 52, marks=pytest.mark.long)],
+)
+def test_nothing_answers_without_a_key(port: int, committed_api: ApiConsumer, authorization: str | None) -> None:
+    """Whatever is sent, nobody gets in, and nobody learns what exists."""
+    headers = {"Authorization": authorization} if authorization else {}
+    phases = {"fuzzing": {"enabled": False}, "stateful": {"enabled": False}}
+    report = attack(port=port, headers=headers, seed=0, max_examples=1, phases=phases)
+    assert {operation for operation, _ in report.calls} == OPERATIONS
+    assert {status for _, status in report.calls} <= {400, 401, 405}
+
+
+@pytest.mark.long
+def test_every_operation_answers_as_documented_at_length(port: int, committed_api: ApiConsumer) -> None:
+    """The same with many random requests, from a seed that FUZZ_SEED repeats."""
+    for _ in range(10):
+        make_payment(provider="manual")
+    report = attack(
+        port=port,
+        headers={"Authorization": f"Bearer {committed_api.secret}"},
+        seed=fresh_seed(),
+        max_examples=400,
+        phases={"stateful": {"max-steps": 12}},
+    )
+    print(report.table())
+    print("\n".join(f"{report.excused[refusal]:7} {refusal}" for refusal in REFUSALS))
+    assert_held(report)
