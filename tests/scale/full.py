@@ -1,0 +1,79 @@
+"""A database with some thousand rows in each table that grows, for plans that are worth looking at."""
+
+import datetime
+from typing import Any
+
+from config.kernel import clock
+from config.volume import tables
+from config.volume.seeding import Plan, seed
+from outbox.models import HeldEvent, OutboxEvent
+from outbox.states import HeldStatus
+from webhooks.inbound.models import ProviderEvent, Replay
+
+INVOICES = CUSTOMERS = 2000
+
+
+def fill() -> None:
+    """Seeded invoices; and held events, replays and parked provider events, which seeding leaves out."""
+    for _ in seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
+        pass
+    _hold()
+    _replay()
+    _park()
+    tables.analyze()
+
+
+def _hold() -> None:
+    """Nearly all are over; some are tried again later, some wait for staff."""
+    now = clock.now()
+    rows = []
+    for number, event in enumerate(OutboxEvent.objects.order_by("id")[:INVOICES]):
+        status = HeldStatus.HELD if number % 50 == 0 else HeldStatus.DELIVERED
+        held = HeldEvent(
+            subscriber="log",
+            event=event,
+            aggregate_id=event.aggregate_id,
+            sequence=event.sequence,
+            shard=event.shard,
+            position=event.position or 0,
+            attempts=1,
+            held_at=now,
+            status=status,
+        )
+        if status == HeldStatus.HELD and number % 100:
+            held.given_up_at = now
+        elif status == HeldStatus.HELD:
+            held.available_at = now + datetime.timedelta(days=1)
+        else:
+            held.resolved_at = now
+        rows.append(held)
+    HeldEvent.objects.bulk_create(rows)
+
+
+def _replay() -> None:
+    common = {"actor": "staff:usr_1", "reason": "to see it", "outcome": "stale", "created_at": clock.now()}
+    states = {"status_before": "processed", "status_after": "processed"}
+    events = ProviderEvent.objects.order_by("id")[:INVOICES]
+    Replay.objects.bulk_create([Replay(event=event, **common, **states) for event in events])
+
+
+def _park() -> None:
+    now = clock.now()
+    later = now + datetime.timedelta(hours=1)
+    rows: list[Any] = [
+        ProviderEvent(
+            provider="simulated",
+            account="acct_simulated",
+            event_id=f"evt_parked_{number}",
+            type="charge.succeeded",
+            charge_reference=f"ch_parked_{number}",
+            payload="{}",
+            status="parked",
+            outcome="unknown_reference",
+            attempts=1,
+            available_at=later,
+            received_at=now,
+        )
+        for number in range(100)
+    ]
+    ProviderEvent.objects.bulk_create(rows)
