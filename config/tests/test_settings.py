@@ -1,0 +1,239 @@
+"""Settings as processes read them: each test is a process of its own with an environment of its own."""
+
+import os
+import re
+import subprocess
+import sys
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from config.settings.env import BASE_DIR, Env, StrictEnv, read
+from config.tests.production import GOOD
+from config.tests.production import SETTINGS as PRODUCTION
+from config.tests.servers import granian
+
+GUESSABLE = [
+    "",
+    GOOD["SECRET_KEY"][:31],
+    "a" * 64,
+    "insecure-and-for-local-use-only",
+    "django-insecure-" + GOOD["SECRET_KEY"],
+]
+REFUSED = [
+    *[("SECRET_KEY", value) for value in GUESSABLE],
+    *[("FINGERPRINT_KEY", value) for value in GUESSABLE],
+    ("FINGERPRINT_KEY", GOOD["SECRET_KEY"]),
+    ("ALLOWED_HOSTS", ""),
+    *[("ALLOWED_HOSTS", f"pay.example.com,{host}") for host in ["*", "*.example.com", "https://a.example", "a:8000"]],
+    *[("ALLOWED_HOSTS", host) for host in [".", "a.example/path", "two words", "a_b"]],
+    ("DATABASE_URL", ""),
+    *[("DATABASE_URL", url) for url in ["sqlite:///x.sqlite3", "sqlite://:memory:", "postgres://u@h/x", "nonsense"]],
+    *[("DATABASE_URL", url) for url in ["mysql://u:hunter2@h", "mysql://u:hun#ter2@h/x", "mysql://u@h:port/x"]],
+    *[("REDIS_URL", url) for url in ["", "amqp://h", "redis://", "redis://h/x", "localhost:6379"]],
+    *[("PROVIDERS", names) for names in ["simulated", "manual,simulated", "bank", ","]],
+    *[("DEFAULT_PROVIDER", name) for name in ["simulated", "bank"]],
+    ("SIMULATOR_URL", "http://simulator:8001"),
+    ("SIMULATOR_WEBHOOK_SECRETS", GOOD["SECRET_KEY"]),
+    *[("METRICS_TOKEN", value) for value in GUESSABLE[1:]],
+    *[("DEBUG", value) for value in ["1", "True", "*"]],
+    *[("CSRF_TRUSTED_ORIGINS", origin) for origin in ["a.example", "http://a.example", "https://*", "https://a/b"]],
+    *[("TRUST_PROXY", "perhaps"), ("HSTS_INCLUDE_SUBDOMAINS", "2"), ("LOG_FORMAT", "yaml"), ("PORT", "http")],
+]
+FIRST = dict(reversed(REFUSED))
+"""One wrong value for each variable that can be wrong."""
+
+
+def run(*arguments: str, environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=BASE_DIR,
+        env={"PATH": os.environ["PATH"]} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def load(environment: dict[str, str], *, settings: str = PRODUCTION, tell: str = "") -> str:
+    """What `tell`, an expression over `settings`, prints; or the message that settings ended the process with."""
+    program = f"from django.conf import settings; print({tell or 'settings.DEBUG'})"
+    ended = run("-c", program, environment=environment | {"DJANGO_SETTINGS_MODULE": settings})
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert (ended.returncode == 0) == (not ended.stderr), ended
+    return ended.stdout.strip() or ended.stderr
+
+
+def named(message: str) -> list[str]:
+    """The variables that a message complains about; fails when it is none of ours."""
+    lines = message.splitlines()
+    assert lines[0] == "The environment cannot be used."
+    assert lines[-1] == "Every variable is explained in docs/configuration.md."
+    return [line.partition(":")[0] for line in lines[1:-1]]
+
+
+def test_production_starts_with_a_good_environment() -> None:
+    """What the refusals below are measured against; money moves by hand until a provider is real."""
+    tell = "settings.DEBUG, settings.DEFAULT_PROVIDER, [*settings.PROVIDERS], settings.ALLOWED_HOSTS[0]"
+    assert load(GOOD, tell=tell) == "False manual ['manual'] pay.example.com"
+
+
+@pytest.mark.parametrize(("name", "value"), FIRST.items())
+def test_production_does_not_start_with_one_variable_wrong(name: str, value: str) -> None:
+    """One line for it, and nothing else."""
+    assert named(load(GOOD | {name: value})) == [name]
+
+
+@pytest.mark.parametrize(("name", "value"), REFUSED)
+def test_production_refuses_each_by_name_and_keeps_it_secret(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a variable holds is not printed where it may be a secret."""
+    for other in Env.model_fields:
+        monkeypatch.delenv(other.upper(), raising=False)
+    for other, set_to in (GOOD | {name: value}).items():
+        monkeypatch.setenv(other, set_to)
+    with pytest.raises(SystemExit) as ended:
+        read(StrictEnv)
+    message = str(ended.value)
+    assert named(message) == [name]
+    for secret in {"hunter2", "hun#ter2", "ter2", *GOOD.values(), *GUESSABLE[2:]} - {""}:
+        assert secret not in message
+
+
+def test_production_names_everything_wrong_in_one_message() -> None:
+    """One variable at a time would be one failed deployment at a time."""
+    assert named(load(FIRST)) == [name.upper() for name in Env.model_fields if name.upper() in FIRST]
+    assert len(FIRST) == 16
+
+
+def test_an_empty_environment_is_refused_for_all_it_lacks() -> None:
+    """The image without configuration tells what to configure."""
+    message = load({})
+    assert named(message) == ["SECRET_KEY", "FINGERPRINT_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"]
+
+
+def test_a_misspelt_name_is_pointed_out() -> None:
+    """Unknown variables belong to other programs, unless one looks like what is missing."""
+    message = load({name.replace("HOSTS", "HOST"): value for name, value in GOOD.items()})
+    assert named(message) == ["ALLOWED_HOSTS"]
+    assert "There is ALLOWED_HOST: was that meant?" in message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["manage.py", "migrate"],
+        ["manage.py", "relay_outbox"],
+        ["-m", "celery", "--app", "config", "worker", "--pool", "solo"],
+        ["-m", "celery", "--app", "config", "beat"],
+        ["-m", "granian", "--interface", "wsgi", "--port", "0", "config.wsgi:application"],
+    ],
+)
+def test_no_process_starts_in_production_without_its_environment(command: list[str]) -> None:
+    """Each says the same, and ends with a status that a supervisor notices."""
+    ended = run(*command, environment={"DJANGO_SETTINGS_MODULE": PRODUCTION, "ALLOWED_HOSTS": "*"})
+    assert ended.returncode != 0
+    output = ended.stdout + ended.stderr
+    assert output.count("The environment cannot be used.") == 1
+    for name in ("SECRET_KEY", "FINGERPRINT_KEY", "ALLOWED_HOSTS", "DATABASE_URL", "REDIS_URL"):
+        assert f"\n{name}: " in output
+    assert "Traceback" not in output
+
+
+def test_settings_built_on_production_keep_its_rules(tmp_path: Path) -> None:
+    """A module of one's own that imports production's is production."""
+    (tmp_path / "ours.py").write_text("from config.settings.production import *\n")
+    environment = GOOD | {"PYTHONPATH": str(tmp_path)}
+    assert load(environment, settings="ours") == "False"
+    assert named(load(environment | {"PROVIDERS": "simulated"}, settings="ours")) == ["PROVIDERS"]
+
+
+def test_production_is_not_entered_by_the_back_door(tmp_path: Path) -> None:
+    """Variables that were read by laxer rules are not read again: the process ends and says why."""
+    (tmp_path / "ours.py").write_text("from config.settings.base import *\nfrom config.settings.production import *\n")
+    assert "before any other settings" in load(GOOD | {"PYTHONPATH": str(tmp_path)}, settings="ours")
+
+
+@pytest.mark.parametrize("settings", ["config.settings.local", "config.settings.test"])
+def test_only_production_refuses_what_is_for_trying_out(settings: str, tmp_path: Path) -> None:
+    """SQLite, public keys, files for a broker and the simulator are what makes a start without any preparation."""
+    tell = "settings.DEFAULT_PROVIDER, settings.DATABASES['default']['ENGINE']"
+    assert load({"DATA_DIR": str(tmp_path)}, settings=settings, tell=tell) == "simulated django.db.backends.sqlite3"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("DATABASE_URL", "mysql://u:hunter2@h"), ("REDIS_URL", "localhost"), ("SIMULATOR_URL", "here"), ("PORT", "8000x")],
+)
+def test_nonsense_is_refused_everywhere(name: str, value: str) -> None:
+    """Before it becomes a traceback from deep inside a library."""
+    message = load({name: value}, settings="config.settings.local")
+    assert named(message) == [name]
+    assert value not in message
+
+
+def test_a_data_folder_that_cannot_be_written_is_refused_where_it_is_used(tmp_path: Path) -> None:
+    """Without Redis the broker is a folder."""
+    (tmp_path / "file").touch()
+    environment = {"DATA_DIR": str(tmp_path / "file" / "below")}
+    assert named(load(environment, settings="config.settings.local")) == ["DATA_DIR"]
+    assert load(environment | {"REDIS_URL": "redis://h"}, settings="config.settings.local") == "False"
+
+
+def test_local_settings_answer_to_further_hosts() -> None:
+    """A stack of containers has names."""
+    hosts = load({"ALLOWED_HOSTS": "web"}, settings="config.settings.local", tell="settings.ALLOWED_HOSTS")
+    assert hosts == "['localhost', '127.0.0.1', '[::1]', 'web']"
+
+
+def test_production_passes_every_check_for_deployment() -> None:
+    """`manage.py check --deploy` has nothing to say, warnings included."""
+    ended = run(
+        *["manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        environment=GOOD | {"DJANGO_SETTINGS_MODULE": PRODUCTION, "SECRET_KEY": GOOD["SECRET_KEY"] * 2},
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "no issues (1 silenced)" in ended.stdout
+
+
+@pytest.mark.parametrize(("trust", "status"), [("", 301), ("true", 200)])
+def test_https_is_believed_of_a_trusted_proxy_only(trust: str, status: int) -> None:
+    """Otherwise any client could say so; probes are answered without."""
+    with granian("config.wsgi:application", **GOOD, DJANGO_SETTINGS_MODULE=PRODUCTION, TRUST_PROXY=trust) as port:
+        client = HTTPConnection("127.0.0.1", port, timeout=10)
+        seen = {}
+        for path, headers in {"/health": {}, "/": {"X-Forwarded-Proto": "https"}}.items():
+            client.request("GET", path, headers={"Host": "pay.example.com"} | headers)
+            answer = client.getresponse()
+            answer.read()
+            seen[path] = (answer.status, answer.headers["Strict-Transport-Security"])
+        client.close()
+    hsts = "max-age=31536000; includeSubDomains" if trust else None
+    assert seen == {"/health": (200, None), "/": (status, hsts)}
+
+
+def test_every_variable_is_in_the_documentation() -> None:
+    """Name, default and meaning, word for word; a row that is missing or stale is printed as it should be."""
+    text = (BASE_DIR / "docs" / "configuration.md").read_text(encoding="utf-8")
+    rows = {row for row in text.splitlines() if re.match(r"\| `[A-Z]", row)}
+    assert rows == {_row(name) for name in Env.model_fields}
+
+
+def _row(name: str) -> str:
+    field = Env.model_fields[name]
+    default = "" if "insecure" in repr(field.default) or str(BASE_DIR) in repr(field.default) else field.default
+    shown = ",".join(default) if isinstance(default, list) else str(default).lower()
+    meaning = " ".join((field.description or "").split())
+    needed = "required" if name in REQUIRED else "refused" if name in FORBIDDEN else ""
+    return f"| `{name.upper()}` | {f'`{shown}`' if shown else ''} | {needed} | {meaning} |"
+
+
+REQUIRED = {name.lower() for name in GOOD}
+FORBIDDEN = {"simulator_url", "simulator_webhook_secrets", "debug"}
+
+
+def test_production_has_the_variables_of_the_table() -> None:
+    """It adds rules, not variables."""
+    assert StrictEnv.model_fields.keys() == Env.model_fields.keys()
