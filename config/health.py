@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection, connections
 from django.db.migrations.loader import MigrationLoader
@@ -23,12 +24,17 @@ from django.views.decorators.http import require_safe
 
 from config.celery import app as celery_app
 from config.kernel import ids
+from config.observability import counters, files
 from outbox import services as outbox
+from payments.models import Payment
+from payments.states import PaymentStatus
 
 TIMEOUT_SECONDS = 2
 """For all components together: they are asked at once."""
 
 OUTBOX_LATE_SECONDS = 60
+WORKER_LATE_SECONDS = 60
+RELAY_TASK = "outbox.relay"
 MAX_THREADS = 64
 _free_threads = threading.BoundedSemaphore(MAX_THREADS)
 
@@ -147,10 +153,36 @@ def _outbox() -> Component:
     return component | ({"status": "degraded", "detail": detail} if detail else {})
 
 
+def _payments() -> Component:
+    waiting = Payment.objects.filter(status=PaymentStatus.REVIEW).count()
+    detail = {"status": "degraded", "detail": f"{waiting} payments wait for a person"} if waiting else {}
+    return {"review": waiting, **detail}
+
+
+def _worker() -> Component:
+    """When the relay's task, due every second, ended last in any process that counts in our folder."""
+    latest = _relay_ended_at() if settings.METRICS_DIR else 0.0
+    if not latest:
+        return {"detail": "not known here: no worker has counted in this process's PROMETHEUS_MULTIPROC_DIR"}
+    age = round(max(0.0, time.time() - latest), 1)
+    if age <= WORKER_LATE_SECONDS:
+        return {"idle_seconds": age}
+    detail = f"no {RELAY_TASK} has ended for {age:.0f} s: are a worker and beat running?"
+    return {"idle_seconds": age, "status": "degraded", "detail": detail}
+
+
+def _relay_ended_at() -> float:
+    samples = [sample for family in files.collect() for sample in family.samples]
+    ends = [s.value for s in samples if s.name == counters.TASK_LATEST.name and s.labels["task"] == RELAY_TASK]
+    return max(ends, default=0.0)
+
+
 PROBES: dict[str, Callable[[], Component]] = {
     "database": _database,
     "migrations": _migrations,
     "cache": _cache,
     "broker": _broker,
     "outbox": _outbox,
+    "payments": _payments,
+    "worker": _worker,
 }

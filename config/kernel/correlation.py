@@ -1,10 +1,10 @@
 """The correlation id: one opaque string that follows a request through tasks, events, provider calls and logs."""
 
 import contextlib
-import logging
 import re
 from collections.abc import Iterator
 from contextvars import ContextVar
+from typing import Any
 
 from config.kernel import ids
 
@@ -13,6 +13,7 @@ MAX_LENGTH = 100
 PATTERN = rf"[A-Za-z0-9._:/+=@-]{{1,{MAX_LENGTH}}}"
 """What is safe in headers and logs."""
 _current: ContextVar[str] = ContextVar("correlation_id", default="")
+_fields: ContextVar[dict[str, Any] | None] = ContextVar("log_fields", default=None)
 
 
 def current() -> str:
@@ -28,18 +29,24 @@ def accept_or_new(candidate: str | None) -> str:
 
 
 @contextlib.contextmanager
-def bind(correlation_id: str) -> Iterator[str]:
-    """Make `correlation_id` current inside the block."""
+def bind(correlation_id: str, **fields: Any) -> Iterator[str]:
+    """Make `correlation_id` current inside the block, and `fields` part of its log lines beside those around it."""
     token = _current.set(correlation_id)
+    fields_token = _fields.set({**(_fields.get() or {}), **fields})
     try:
         yield correlation_id
     finally:
+        _fields.reset(fields_token)
         _current.reset(token)
 
 
-class LogFilter(logging.Filter):
-    """Gives every record the attribute `correlation_id`, "-" outside any context."""
+def note(**fields: Any) -> None:
+    """Add `fields` to the innermost block's log lines from here to its end; outside any block it does nothing."""
+    noted = _fields.get()
+    if noted is not None:
+        noted.update(fields)
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.correlation_id = current() or "-"
-        return True
+
+def fields() -> dict[str, Any]:
+    """What log lines tell besides the id; not to be changed."""
+    return _fields.get() or {}
