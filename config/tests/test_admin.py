@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
+from unfold.sites import UnfoldAdminSite
 
 from billing.models import User
 from config.admin import ReadOnlyAdmin
@@ -17,7 +18,7 @@ from config.admin import ReadOnlyAdmin
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 LIST = "/admin/admin/logentry/"
 
-site = admin.AdminSite()
+site = UnfoldAdminSite()
 
 
 @admin.register(LogEntry, site=site)
@@ -38,7 +39,8 @@ urlpatterns = [path("admin/", site.urls)]
 
 
 @pytest.fixture
-def staff() -> Client:
+def staff(settings: Any) -> Client:
+    settings.UNFOLD = {}
     client = Client()
     client.force_login(User.objects.create_superuser("root@example.com", "correct horse"))
     return client

@@ -1,0 +1,20 @@
+"""The back office: staff look at money and state here, and change them only through services. See README.md."""
+
+from config.admin.actions import MAX_REASON_LENGTH, ReasonedAction, ReasonedActionsAdmin, ReasonForm, Said
+from config.admin.filters import MadeFilter, RecentValuesFilter
+from config.admin.paginator import BoundedPaginator, bounded_count
+from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+
+__all__ = [
+    "MAX_REASON_LENGTH",
+    "BoundedPaginator",
+    "MadeFilter",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "ReasonForm",
+    "ReasonedAction",
+    "ReasonedActionsAdmin",
+    "RecentValuesFilter",
+    "Said",
+    "bounded_count",
+]

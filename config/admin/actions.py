@@ -1,0 +1,154 @@
+"""What staff does to one object, with a reason: each action at a URL of its own, through one service call."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
+
+from django import forms
+from django.contrib import messages
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.admin import looks
+from config.admin.read_only import ReadOnlyAdmin
+from config.api import card_numbers, principals
+from config.kernel.errors import DomainError
+
+MAX_REASON_LENGTH = 500
+"""What every column for a reason holds."""
+
+Text = str | Promise
+
+
+class Said(NamedTuple):
+    """What staff is told once an action is done."""
+
+    text: Text
+    level: int = messages.SUCCESS
+
+
+class ReasonForm(forms.Form):
+    """Why staff does it: stored with what was done, so it holds no card number."""
+
+    reason = forms.CharField(
+        max_length=MAX_REASON_LENGTH,
+        widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
+        help_text=_("Kept for good, with your name, in the history of what you change."),
+    )
+
+    @classmethod
+    def about(cls, obj: Any) -> dict[str, Any]:
+        """What the form holds when it is opened for `obj`."""
+        return {}
+
+    def clean_reason(self) -> str:
+        return self.without_card_number("reason")
+
+    def without_card_number(self, name: str) -> str:
+        """The field's text; a card number in it is refused, and masked where the form is shown again."""
+        text: str = self.cleaned_data[name]
+        if card_numbers.holds(text):
+            self.data = self.data.copy()  # type: ignore[attr-defined]
+            self.data[name] = card_numbers.mask_text(text)  # type: ignore[index]
+            raise ValidationError(_("Never write down a card number; it is masked now."), code=card_numbers.CODE)
+        return text
+
+
+def never_refused(_: Any) -> Text:
+    """For an action that is possible in every state."""
+    return ""
+
+
+@dataclasses.dataclass(frozen=True)
+class ReasonedAction:
+    """Something staff does to one object and says why. `name` is its URL, and its permission "<app>.<name>_<model>".
+
+    `perform(obj, actor, reason, **answers)` makes one service call; `answers` are what `form` asks beyond the reason.
+    `refusal` says in a sentence why the object does not allow it now, or nothing: the button is then off, with the
+    sentence beside it. It only informs: it is the service that refuses, with a domain error shown as a message.
+    """
+
+    name: str
+    label: Text
+    note: Text
+    perform: Callable[..., Said]
+    refusal: Callable[[Any], Text] = never_refused
+    form: type[ReasonForm] = ReasonForm
+    is_grave: bool = False
+
+
+class ReasonedActionsAdmin(ReadOnlyAdmin):
+    """Also offers `reasoned_actions`, each at a URL of its own because the admin's change view holds a transaction."""
+
+    reasoned_actions: ClassVar[Sequence[ReasonedAction]] = ()
+    change_form_outer_before_template = "admin/action_bar.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.reasoned_view)
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        own = [
+            path(f"<path:object_id>/{action.name}/", view, {"action": action}, name=f"{prefix}_{action.name}")
+            for action in self.reasoned_actions
+        ]
+        return [*own, *super().get_urls()]
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        context["reasoned_actions"] = [
+            {"action": action, "url": f"../{action.name}/", "refusal": action.refusal(obj)}
+            for action in self.reasoned_actions
+            if obj is not None and self._may(request, action)
+        ]
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def reasoned_view(self, request: HttpRequest, object_id: str, action: ReasonedAction) -> HttpResponse:
+        """Ask for the reason, then do it and return to the object's page."""
+        obj = self.get_object(request, unquote(self._quoted(object_id)))
+        if obj is None:
+            raise Http404
+        if not self.has_view_permission(request, obj) or not self._may(request, action):
+            raise PermissionDenied
+        if request.method != "POST":
+            return self._ask(request, action, obj, action.form(initial=action.form.about(obj)))
+        form = action.form(request.POST)
+        if not form.is_valid():
+            return self._ask(request, action, obj, form)
+        answers = dict(form.cleaned_data)
+        try:
+            said = action.perform(obj, principals.staff(request.user), answers.pop("reason"), **answers)
+        except DomainError as error:
+            said = Said(error.detail, messages.ERROR)
+        self.message_user(request, str(said.text), said.level)
+        return HttpResponseRedirect("../change/")
+
+    def _ask(self, request: HttpRequest, action: ReasonedAction, obj: Any, form: ReasonForm) -> HttpResponse:
+        status = getattr(obj, "status", "")
+        context = {
+            **self.admin_site.each_context(request),
+            "title": action.label,
+            "opts": self.opts,
+            "original": obj,
+            "status": status and looks.label(status, obj.get_status_display()),
+            "action": action,
+            "refusal": action.refusal(obj),
+            "form": form,
+        }
+        return TemplateResponse(request, "admin/reasoned_action.html", context)
+
+    def _may(self, request: HttpRequest, action: ReasonedAction) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.{action.name}_{self.opts.model_name}")

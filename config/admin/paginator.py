@@ -1,0 +1,56 @@
+"""Counts and pages that cost the same for a thousand rows and for a million."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
+
+if TYPE_CHECKING:
+    BasePaginator = Paginator[Any]
+else:
+    BasePaginator = Paginator
+
+COUNTED_ROWS = 1000
+"""Where counting ends, and the pages of a list: whoever looks for older rows searches or filters."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BoundedCount:
+    """`number` rows, or more than that when `is_more`. As text: "12", "1,000+"."""
+
+    number: int
+    is_more: bool
+
+    def __str__(self) -> str:
+        return f"{self.number:,}+" if self.is_more else f"{self.number:,}"
+
+
+def bounded_count(rows: QuerySet[Any], limit: int | None = None) -> BoundedCount:
+    """How many rows there are, reading `limit` + 1 (COUNTED_ROWS) of them at most, in an order that an index serves."""
+    limit = COUNTED_ROWS if limit is None else limit
+    found = rows[: limit + 1].count()
+    return BoundedCount(min(found, limit), found > limit)
+
+
+class BoundedPaginator(BasePaginator):
+    """Pages of the first COUNTED_ROWS rows; `total` says whether there are more."""
+
+    template_name = "admin/bounded_pagination.html"
+
+    @cached_property
+    def total(self) -> BoundedCount:
+        if isinstance(self.object_list, QuerySet):
+            return bounded_count(self.object_list)
+        return BoundedCount(len(self.object_list), False)
+
+    @cached_property
+    def count(self) -> int:
+        return self.total.number
+
+    @property
+    def notice(self) -> str:
+        """What is said below a list that ends before its rows do."""
+        return gettext("Only the newest are listed: search or filter for others.") if self.total.is_more else ""

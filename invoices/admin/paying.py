@@ -1,0 +1,100 @@
+"""Staff has an invoice paid once more: one form is one payment, however often it is sent."""
+
+import hashlib
+import hmac
+import json
+import secrets
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import messages
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from config.admin import ReasonedAction, ReasonForm, Said
+from config.api.idempotency import IdempotencyKey
+from config.api.principals import Principal
+from invoices.models import Invoice
+from invoices.states import InvoiceStatus
+from payments import services
+from payments.models import Payment
+
+OPERATION = "admin.pay"
+
+
+class PayForm(ReasonForm):
+    """How to pay. `key` is minted when the form is opened, so a double click or a refresh pays once."""
+
+    provider = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
+    payment_method = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("The provider's token, as in the latest payment; never a card number."),
+    )
+    key = forms.CharField(max_length=100, widget=forms.HiddenInput)
+
+    field_order = ["provider", "payment_method", "reason", "key"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices: Any = self.fields["provider"]
+        choices.choices = [(name, name) for name in settings.PROVIDERS]
+
+    @classmethod
+    def about(cls, obj: Invoice) -> dict[str, Any]:
+        latest = Payment.objects.filter(invoice=obj).order_by("-attempt").first()
+        return {
+            "provider": latest.provider if latest else settings.DEFAULT_PROVIDER,
+            "payment_method": latest.payment_method if latest else "",
+            "key": secrets.token_urlsafe(24),
+        }
+
+    def clean_payment_method(self) -> str:
+        return self.without_card_number("payment_method")
+
+
+def _pay(
+    invoice: Invoice, actor: Principal, reason: str, *, provider: str, payment_method: str, key: str
+) -> Said:  # fmt: skip
+    created = services.pay_invoice(
+        actor=actor,
+        invoice_id=invoice.pk,
+        terms=services.PaymentTerms(provider=provider, payment_method=payment_method),
+        key=_key(actor, key, [invoice.pk, provider, payment_method]),
+        reason=reason,
+    )
+    said = {"id": created.row.pk, "attempt": created.row.attempt}
+    if created.is_new:
+        return Said(gettext("Payment %(id)s is on its way: attempt %(attempt)s.") % said)
+    return Said(gettext("This form was sent before: payment %(id)s, attempt %(attempt)s.") % said, messages.WARNING)
+
+
+def _key(actor: Principal, key: str, answers: list[str]) -> IdempotencyKey:
+    message = json.dumps(answers).encode()
+    return IdempotencyKey(
+        owner=actor.owner,
+        operation=OPERATION,
+        digest=hashlib.sha256(key.encode()).hexdigest(),
+        fingerprint="v1:" + hmac.new(settings.FINGERPRINT_KEY.encode(), message, hashlib.sha256).hexdigest(),
+    )
+
+
+def _not_payable(invoice: Invoice) -> Any:
+    if invoice.status == InvoiceStatus.PROCESSING:
+        return _("A payment is under way: another could charge twice.")
+    if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.FAILED):
+        return ""
+    return _("Nothing is due: the invoice is %(status)s.") % {"status": invoice.get_status_display()}
+
+
+PAY_AGAIN = ReasonedAction(
+    name="pay",
+    label=_("Pay again"),
+    note=_("Asks the provider for what is due, as a new payment."),
+    perform=_pay,
+    refusal=_not_payable,
+    form=PayForm,
+)

@@ -1,0 +1,202 @@
+"""The timeline of an invoice and of a payment: everything, in order, at a fixed price, and inert."""
+
+import datetime
+import html
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from billing.models import User
+from config.admin import timeline
+from config.api.principals import system
+from invoices import services as invoices
+from invoices.models import Invoice
+from invoices.tests.factories import make_invoice
+from outbox.models import OutboxEvent
+from payments.models import Payment
+from payments.tests.factories import make_payment
+from tests.admin.world import chief, decline, pay
+from webhooks.inbound.models import ProviderEvent
+from webhooks.inbound.tests.sending import answer_to, event, event_about
+
+pytestmark = pytest.mark.django_db
+
+
+def fresh(invoice: Invoice) -> Invoice:
+    return Invoice.objects.get(pk=invoice.pk)
+
+
+def page_of(row: Invoice | Payment, client: Client | None = None, query: dict[str, str] | None = None) -> Any:
+    address = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    response = (client or chief()).get(address, query)
+    assert response.status_code == 200
+    return response
+
+
+def shown(row: Invoice | Payment, query: dict[str, str] | None = None) -> list[timeline.Item]:
+    return list(page_of(row, query=query).context["timeline"].items)
+
+
+def test_an_invoice_shows_all_that_happened_in_order() -> None:
+    """Attempts, what the provider said, events with who and why, receipts and journals, oldest first."""
+    invoice = make_invoice()
+    declined = decline(invoice)
+    paid = pay(fresh(invoice))
+    items = shown(invoice)
+    assert [item.at for item in items] == sorted(item.at for item in items)
+    titles = [(item.kind, item.title) for item in items]
+    for expected in [
+        ("Event", "invoice.created"),
+        ("Journal", "invoice issued"),
+        ("Payment", "Attempt 1 over 12.50 EUR"),
+        ("Provider event", "charge.failed"),
+        ("Event", "payment.failed"),
+        ("Payment", "Attempt 2 over 12.50 EUR"),
+        ("Provider event", "charge.succeeded"),
+        ("Receipt", "12.50 EUR"),
+        ("Journal", "capture"),
+        ("Journal", "receipt applied"),
+        ("Event", "invoice.paid"),
+    ]:
+        assert expected in titles, expected
+    assert titles.index(("Provider event", "charge.failed")) < titles.index(("Payment", "Attempt 2 over 12.50 EUR"))
+    text = page_of(invoice).content.decode()
+    for fact in (declined.pk, f"ch_{paid.pk}", "insufficient_funds", "api_key:key_test", "clearing:simulated"):
+        assert fact in text, fact
+
+
+def test_a_payment_shows_its_slice() -> None:
+    """Its own attempt, events, receipt and journals; nothing of the other attempt's."""
+    invoice = make_invoice()
+    declined = decline(invoice)
+    paid = pay(fresh(invoice))
+    titles = [item.title for item in shown(paid)]
+    assert [title for title in titles if title.startswith("Attempt")] == ["Attempt 2 over 12.50 EUR"]
+    assert {"payment.requested", "payment.succeeded", "receipt.created", "capture", "charge.succeeded"} <= set(titles)
+    assert "charge.failed" not in titles
+    assert "invoice issued" not in titles
+    assert "receipt.created" not in [item.title for item in shown(declined)]
+
+
+def statements(row: Invoice | Payment) -> int:
+    client = chief()
+    page_of(row, client)
+    with CaptureQueriesContext(connection) as captured:
+        page_of(row, client)
+    return len(captured)
+
+
+def test_an_invoice_takes_eleven_statements_whatever_its_history() -> None:
+    """The same with one attempt and with fifty; a payment's page too."""
+    young, old = make_invoice(), make_invoice()
+    pay(young)
+    for _ in range(49):
+        decline(fresh(old))
+    paid = pay(fresh(old))
+    assert old.payments.count() == 50
+    assert statements(young) == statements(old) == 11
+    assert statements(young.payments.get()) == statements(paid) == 10
+
+
+def test_a_long_history_is_shown_from_its_newest_end() -> None:
+    """So many items and no more, with a link that goes on to the older ones, down to the first."""
+    invoice = make_invoice()
+    for _ in range(20):
+        decline(fresh(invoice))
+    whole = {(item.kind, item.title, item.at) for item in shown(invoice)}
+    seen: set[Any] = set()
+    query: dict[str, str] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(timeline, "SHOWN_ITEMS", 30)
+        while True:
+            page = page_of(invoice, query=query).context["timeline"]
+            assert len(page.items) <= 30
+            seen |= {(item.kind, item.title, item.at) for item in page.items}
+            if page.older is None:
+                break
+            query = {"until": page.older.isoformat()}
+    assert seen == whole
+    assert len(whole) > 90
+
+
+@pytest.mark.parametrize("until", ["", "yesterday", "2026-13-41T00:00", "2026-11-21T09:00:00"])
+def test_a_moment_that_is_none_shows_the_newest(until: str) -> None:
+    """Whoever writes nonsense into the address bar sees a page, also with a moment without a zone."""
+    assert page_of(make_invoice(), query={"until": until}).status_code == 200
+
+
+def test_markup_from_a_provider_is_text() -> None:
+    """In the timeline, on the event's page and in lists, whatever the provider put into types, ids and payloads."""
+    payment = make_payment()
+    script = "<script>alert(1)</script>"
+    body = event(script, id=f"evt_{script}", reference=payment.pk, note=f"{script}</pre></details>")
+    assert answer_to(body) == "ignored"
+    row = ProviderEvent.objects.get()
+    client = chief()
+    pages = [
+        page_of(payment.invoice).content.decode(),
+        client.get(reverse("admin:inbound_providerevent_changelist")).content.decode(),
+        client.get(reverse("admin:inbound_providerevent_change", args=[row.pk])).content.decode(),
+    ]
+    for page in pages:
+        assert script not in page
+        assert html.escape(script) in page
+    payloads = re.findall(r'<pre class="q-code">(.*?)</pre>', pages[0], re.DOTALL)
+    assert any("&quot;note&quot;" in payload for payload in payloads)
+
+
+def test_a_long_payload_is_cut_here_and_whole_on_its_page() -> None:
+    """A page of two hundred events stays a page."""
+    payment = make_payment()
+    answer_to(event_about(payment, "charge.pending", note="x" * 6000))
+    (item,) = [item for item in shown(payment) if item.kind == "Provider event"]
+    assert item.payload_goes_on
+    assert len(item.payload) == timeline.PAYLOAD_CHARACTERS
+    whole = chief().get(item.href)
+    assert "x" * 6000 in whole.content.decode()
+
+
+def test_staff_is_shown_by_name() -> None:
+    """Events know an id; the page says whose it is."""
+    invoice = make_invoice()
+    client = chief()
+    client.post(reverse("admin:invoices_invoice_void", args=[invoice.pk]), {"reason": "typed twice"})
+    text = page_of(invoice, client).content.decode()
+    assert "chief@example.com (staff:usr_" in text
+    assert "typed twice" in text
+    assert OutboxEvent.objects.get(type="invoice.voided").reason == "typed twice"
+
+
+def test_whoever_may_not_see_events_sees_none() -> None:
+    """Each source has its permission; the rest of the timeline is there."""
+    payment = pay(make_invoice())
+    clerk = User.objects.create(email="clerk@example.com", is_staff=True)
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["view_invoice", "view_payment"]))
+    client = Client()
+    client.force_login(clerk)
+    page = page_of(payment.invoice, client)
+    assert {item.kind for item in page.context["timeline"].items} == {"Payment"}
+
+
+def test_a_foreign_invoice_is_not_in_it() -> None:
+    """Two invoices that look alike have nothing in common."""
+    one, other = make_invoice(), make_invoice()
+    pay(one)
+    assert {item.title for item in shown(other)} == {"invoice.created", "invoice issued"}
+    invoices.void_invoice(actor=system("tests"), invoice_id=other.pk, reason="a mistake")
+    assert "invoice.voided" not in {item.title for item in shown(one)}
+
+
+def test_until_is_inclusive() -> None:
+    """What happened at the moment itself is shown."""
+    invoice = make_invoice()
+    (created,) = [item.at for item in shown(invoice) if item.title == "invoice.created"]
+    assert "invoice.created" in [item.title for item in shown(invoice, {"until": created.isoformat()})]
+    earlier = created - datetime.timedelta(seconds=1)
+    assert shown(invoice, {"until": earlier.isoformat()}) == []
