@@ -10,7 +10,7 @@ export PIP_NO_INPUT := 1
 CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory: REDIS_URL=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check fmt lock schema states clean venv-core venv-dev
+.PHONY: help run test test-long check fmt lock schema states bench profile clean venv-core venv-dev venv-bench
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,7 +21,7 @@ run: venv-core ## Start everything on PORT (8000), play one payment, stay until 
 test: venv-dev ## All tests, on private MariaDB and Redis (or DATABASE_URL and REDIS_URL); ARGS for pytest
 	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
-test-long: venv-dev ## The long versions of the tests
+test-long: venv-dev venv-bench ## The long versions of the tests
 	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 2 --dist loadgroup -m long --timeout 3600 $(ARGS)
 
 check: venv-dev ## Style, types, import direction, drift of migrations and OpenAPI, Django's and pip's checks
@@ -67,9 +67,17 @@ lock: venv-dev ## Compile pyproject.toml into the hashed locks; UPGRADE=--upgrad
 	$(LOCK) --extra mysql --extra flower --extra dev --output-file requirements-dev.txt
 	$(LOCK) --extra mysql --extra flower --output-file requirements.txt
 	$(LOCK) --output-file requirements-core.txt
+	$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
 
-LOCK = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile pyproject.toml \
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile \
 	--quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE)
+LOCK = $(COMPILE) pyproject.toml
+
+bench: venv-dev venv-bench ## How fast it is, against a floor and peers (minutes); ARGS="--only webhooks --rounds 3"
+	@$(BIN)/python -m bench.run $(ARGS)
+
+profile: venv-dev ## What each hot path spends its time on; ARGS="--only pay --calls 1000"
+	@$(BIN)/python -m bench.profile $(ARGS)
 
 clean: ## Remove the environment, caches and the embedded run's data
 	rm -rf $(VENV) .local .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
@@ -89,6 +97,15 @@ venv-dev: $(BIN)/python
 		&& echo "Installing requirements-dev.txt into $(VENV)" \
 		&& $(BIN)/python -m pip install -qq --require-hashes -r requirements-dev.txt \
 		&& cp requirements-dev.txt $(VENV)/; }
+
+# What Quittance is measured against has an environment of its own.
+BENCH_VENV := .local/bench-venv
+venv-bench: venv-dev
+	@cmp -s bench/requirements.txt $(BENCH_VENV)/requirements.txt || { \
+		echo "Installing bench/requirements.txt into $(BENCH_VENV)" \
+		&& rm -rf $(BENCH_VENV) && $(BIN)/python -m venv $(BENCH_VENV) \
+		&& $(BENCH_VENV)/bin/python -m pip install -qq --require-hashes -r bench/requirements.txt \
+		&& cp bench/requirements.txt $(BENCH_VENV)/; }
 
 # A Python suits when it runs, is new enough and can make virtual environments.
 $(BIN)/python:

@@ -3,10 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing import services
 from billing.models import ApiKey, User
@@ -15,14 +19,31 @@ from config.api.principals import Principal
 
 if TYPE_CHECKING:
     BaseUserAdmin = DjangoUserAdmin[User]
+    BaseGroupAdmin = DjangoGroupAdmin
 else:
-    BaseUserAdmin = DjangoUserAdmin
+
+    class BaseUserAdmin(DjangoUserAdmin, ModelAdmin):
+        """In Unfold's looks."""
+
+    class BaseGroupAdmin(DjangoGroupAdmin, ModelAdmin):
+        """In Unfold's looks."""
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(BaseGroupAdmin):
+    """Sets of permissions: who may void, pay again, replay."""
 
 
 @admin.register(User)
 class UserAdmin(BaseUserAdmin):
     """Users sign in with their e-mail address, so there is no user name."""
 
+    form = UserChangeForm
+    add_form = UserCreationForm
+    change_password_form = AdminPasswordChangeForm
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
     search_fields = ("email", "first_name", "last_name")
@@ -55,9 +76,10 @@ class ApiKeyAdmin(ReasonedActionsAdmin):
             label=_("Revoke"),
             note=_("The key stops working at once, for good."),
             perform=_revoke,
-            is_offered=lambda api_key: api_key.revoked_at is None,
+            refusal=lambda api_key: _("It has been revoked.") if api_key.revoked_at else "",
+            is_grave=True,
         )
     ]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for name in super().get_readonly_fields(request, obj) if name != "secret_hash"]

@@ -11,8 +11,10 @@ from rest_framework.request import Request
 from billing import services
 from billing.models import ApiKey
 from config.api.principals import Principal
+from config.kernel.prepared import Select
 
 _KEY = re.compile(r"qt_(?:test|live)_[a-z2-7]{52}")
+_by_digest = Select(ApiKey.objects.all(), "secret_hash")
 
 
 class InvalidCredentials(AuthenticationFailed):
@@ -45,5 +47,5 @@ def _find(token: str) -> ApiKey | None:
     if not _KEY.fullmatch(token):
         return None
     digest = services.hash_secret(token)
-    api_key = ApiKey.objects.filter(secret_hash=digest).first()
+    api_key = _by_digest.one(digest)
     return api_key if api_key is not None and hmac.compare_digest(api_key.secret_hash, digest) else None

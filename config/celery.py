@@ -7,8 +7,11 @@ import time
 from typing import Any
 
 from celery import Celery
-from kombu import Producer
+from kombu import Producer, uuid
 from kombu.transport import TRANSPORT_ALIASES
+
+from config.kernel import correlation
+from config.observability import counters, tasks
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 
@@ -17,6 +20,7 @@ TRANSPORT_ALIASES["embedded"] = "config.embedded.broker:Transport"
 app = Celery("quittance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+tasks.connect()
 
 logger = logging.getLogger(__name__)
 
@@ -55,13 +59,30 @@ def nudge(task: str, *args: Any) -> None:
     messages and must not time out.
     """
     if nudge_breaker.is_open:
+        counters.NUDGES_LOST.count(task)
         return
     try:
-        app.send_task(task, args=args, retry=False, producer=_nudge_producer(), expires=NUDGE_EXPIRES_SECONDS)
+        _send(task, args)
     except Exception as error:
         nudge_breaker.trip()
+        counters.NUDGES_LOST.count(task)
         _drop_nudge_producer()
         logger.warning("nudge %s lost, a sweep will find the work: %s", task, error)
+
+
+def _send(task: str, args: tuple[Any, ...]) -> None:
+    """What `app.send_task` sends, straight to the task's queue, at a third of its cost."""
+    message = app.amqp.as_task_v2(
+        uuid(), task, args, expires=NUDGE_EXPIRES_SECONDS, argsrepr=repr(args), kwargsrepr="{}"
+    )
+    _nudge_producer().publish(
+        message.body,
+        routing_key=task.partition(".")[0],
+        headers=message.headers | {tasks.HEADER: correlation.current()},
+        serializer="json",
+        retry=False,
+        **message.properties,
+    )
 
 
 def _nudge_producer() -> Producer:
@@ -72,7 +93,12 @@ def _nudge_producer() -> Producer:
             options |= {"socket_connect_timeout": NUDGE_TIMEOUT_SECONDS, "socket_timeout": NUDGE_TIMEOUT_SECONDS}
         _nudger.connection = app.connection_for_write(transport_options=options, connect_timeout=NUDGE_TIMEOUT_SECONDS)
         _nudger.pid = os.getpid()
-        _nudger.producer = app.amqp.Producer(_nudger.connection.default_channel)
+        channel = _nudger.connection.default_channel
+        if hasattr(channel, "_create_client"):
+            # Kombu would make a new redis client for every message.
+            client = channel._create_client()
+            channel._create_client = lambda asynchronous=False: client
+        _nudger.producer = app.amqp.Producer(channel)
     producer: Producer = _nudger.producer
     return producer
 

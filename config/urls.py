@@ -9,11 +9,11 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 from config import health
+from config.admin import dashboard
+from config.observability import scrape
 
 handler400 = handler403 = handler404 = "config.api.problems.refused"
 handler500 = "config.api.problems.failed"
-
-admin.site.site_header = admin.site.site_title = "Quittance"
 
 
 @csrf_exempt
@@ -28,9 +28,11 @@ urlpatterns = [
     path("", root, name="root"),
     path("health", health.live, name="health"),
     path("health/detailed", health.detailed, name="health-detailed"),
+    path("metrics", scrape.metrics, name="metrics"),
     path("schema", SpectacularAPIView.as_view(), name="schema"),
     path("docs", SpectacularSwaggerView.as_view(url_name="schema"), name="docs"),
     path("admin", RedirectView.as_view(url="/admin/")),
+    path("admin/find/", admin.site.admin_view(dashboard.find), name="admin-find"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("invoices.api.urls")),
     path("api/v1/", include("payments.api.urls")),

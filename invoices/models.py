@@ -54,7 +54,7 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
         abstract = False
         constraints = [
             *IdempotentModel.Meta.constraints,
-            models.UniqueConstraint(fields=["owner", "order_id"], name="invoices_invoice_order"),
+            models.UniqueConstraint(fields=["order_id", "owner"], name="invoices_invoice_order_owner"),
             models.CheckConstraint(condition=models.Q(status__in=InvoiceStatus.values), name="invoices_invoice_status"),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="invoices_invoice_amount"),
             models.CheckConstraint(
@@ -67,8 +67,8 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
         ]
         indexes = [
             models.Index(fields=["status", "id"], name="invoices_invoice_status_id"),
-            models.Index(fields=["created_at"], name="invoices_invoice_created"),
         ]
+        permissions = [("void_invoice", _("Can void invoices")), ("pay_invoice", _("Can have invoices paid again"))]
 
     def __str__(self) -> str:
         return f"{self.number or self.id} ({money.display(self.amount, self.currency)})"

@@ -1,21 +1,53 @@
 """The log and the relay's state, to look at; held events are requeued and skipped here."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import ReadOnlyAdmin, ReasonedAction, ReasonedActionsAdmin, Said
+from config.admin import (
+    MadeFilter,
+    ReadOnlyAdmin,
+    ReasonedAction,
+    ReasonedActionsAdmin,
+    RecentValuesFilter,
+    Said,
+    bounded_count,
+    looks,
+)
+from config.admin.dashboard import Tile
+from config.admin.paginator import BoundedCount
+from config.admin.searching import MAX_FOUND
+from config.admin.timeline import Actor, Item, Subject, Window
 from config.api.principals import Principal
 from outbox import services
 from outbox.models import Cursor, HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
+from payments.models import Payment, Receipt
+
+LATE_SECONDS = 60
+"""An event that has waited longer than this for a subscriber is worth a look."""
 
 
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ReadOnlyAdmin):
-    list_display = ["id", "type", "aggregate_id", "sequence", "position", "actor", "reason", "occurred_at"]
-    list_filter = ["aggregate_type", "type", "occurred_at"]
-    search_fields = ["aggregate_id", "correlation_id", "actor"]
+    list_display = ["id", "type", "occurred_at", "aggregate_id", "sequence", "actor", "reason"]
+    list_filter = [("type", RecentValuesFilter), ("actor", RecentValuesFilter), ("occurred_at", MadeFilter)]
+    search_fields = ["aggregate_id__exact", "correlation_id__exact"]
+    search_help_text = _("Any id or a correlation id")
+
+    def find(self, term: str) -> list[Any]:
+        """Also by the id of a payment or receipt, whose events stand in their invoice's log."""
+        for model, name in ((Payment, "payment"), (Receipt, "receipt")):
+            try:
+                invoice = model._default_manager.filter(pk=term).values_list("invoice_id", flat=True).first()
+            except ValidationError:
+                continue
+            events = OutboxEvent.objects.filter(aggregate_id=invoice or "", **{f"data__{name}": term}).order_by("-pk")
+            return list(events.values_list("pk", flat=True)[:MAX_FOUND])
+        return super().find(term)
 
 
 @admin.register(Cursor)
@@ -35,15 +67,22 @@ def _skip(held: HeldEvent, actor: Principal, reason: str) -> Said:
     return Said(gettext("%(subscriber)s will never get it.") % {"subscriber": held.subscriber})
 
 
-def _is_held(held: HeldEvent) -> bool:
-    return bool(held.status == HeldStatus.HELD)
+def _is_over(held: HeldEvent) -> Any:
+    if held.status == HeldStatus.HELD:
+        return ""
+    return _("It is over: the event was %(status)s.") % {"status": held.get_status_display()}
 
 
 @admin.register(HeldEvent)
 class HeldEventAdmin(ReasonedActionsAdmin):
     list_display = ["id", "subscriber", "event", "status", "attempts", "available_at", "given_up_at", "error"]
-    list_filter = ["status", "subscriber", ("given_up_at", admin.EmptyFieldListFilter), "held_at"]
-    search_fields = ["aggregate_id", "error"]
+    list_filter = [
+        "status",
+        ("subscriber", RecentValuesFilter),
+        ("given_up_at", admin.EmptyFieldListFilter),
+        "held_at",
+    ]
+    search_fields = ["aggregate_id__exact", "error"]
     id_search_fields = ["event"]
     list_select_related = ["event"]
     reasoned_actions = [
@@ -52,13 +91,66 @@ class HeldEventAdmin(ReasonedActionsAdmin):
             label=_("Requeue"),
             note=_("The subscriber gets the event again, with all its tries before it, if it is the first in line."),
             perform=_requeue,
-            is_offered=_is_held,
+            refusal=_is_over,
         ),
         ReasonedAction(
             name="skip",
             label=_("Skip"),
             note=_("The subscriber will never get the event; what waits behind it goes on. There is no way back."),
             perform=_skip,
-            is_offered=_is_held,
+            refusal=_is_over,
+            is_grave=True,
         ),
     ]
+
+
+def attention() -> list[Tile]:
+    """Events that a subscriber cannot take, and how far behind the slowest one is."""
+    held = HeldEvent.objects.held().order_by("-pk")
+    given_up = held.filter(given_up_at__isnull=False)
+    folder = "/admin/outbox/heldevent/?status__exact=held"
+    return [
+        Tile(gettext("Held events that wait for staff"), bounded_count(given_up), f"{folder}&given_up_at__isempty=0",
+             gettext("requeue or skip them"), "bad"),
+        Tile(gettext("Held events"), bounded_count(held), folder, gettext("tried again by themselves")),
+        _undelivered(),
+    ]  # fmt: skip
+
+
+def _undelivered() -> Tile:
+    """Of the subscriber that has the most before it."""
+    most = max(services.status(), key=lambda each: each.lag + each.held)
+    oldest = most.oldest_age_seconds or 0
+    return Tile(
+        gettext("Undelivered events"),
+        BoundedCount(most.lag + most.held, False),
+        f"/admin/outbox/cursor/?q={most.subscriber}",
+        f"{most.subscriber}, {looks.oldest(oldest)}" if most.oldest_age_seconds is not None else "",
+        "warn" if oldest > LATE_SECONDS else "quiet",
+    )
+
+
+def timeline_events(subject: Subject, window: Window) -> list[Item]:
+    """The invoice's log, or what it says of the payment, with who and why. One statement."""
+    rows = OutboxEvent.objects.filter(aggregate_id=subject.invoice_id, **window.before("occurred_at"))
+    if subject.payment_id is not None:
+        rows = rows.filter(data__payment=subject.payment_id)
+    return [_item(event) for event in rows.order_by("-sequence")[: window.limit]]
+
+
+def _item(event: OutboxEvent) -> Item:
+    return Item(
+        at=event.occurred_at,
+        kind=gettext("Event"),
+        icon="bolt",
+        title=event.type,
+        href=looks.url_of(event),
+        facts=[
+            (gettext("by"), Actor(event.actor)),
+            (gettext("because"), event.reason),
+            (gettext("correlation"), event.correlation_id),
+            (gettext("no."), event.sequence),
+        ],
+        payload=looks.pretty(event.data),
+        order=(3, event.sequence),
+    )

@@ -63,6 +63,7 @@ class OutboxEvent(models.Model):
             models.UniqueConstraint(fields=["aggregate_id", "sequence"], name="outbox_event_aggregate_sequence"),
             models.UniqueConstraint(fields=["shard", "position"], name="outbox_event_shard_position"),
         ]
+        indexes = [models.Index(fields=["correlation_id"], name="outbox_event_correlation")]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"
@@ -100,7 +101,9 @@ class CursorQuerySet(models.QuerySet["Cursor"]):
     def with_unsequenced_events(self) -> "CursorQuerySet":
         """The sequencer's cursors of shards that hold events without a position."""
         waiting = OutboxEvent.objects.filter(shard=models.OuterRef("shard"), position=None)
-        return self.filter(models.Exists(waiting), subscriber=SEQUENCER)
+        # Not EXISTS: MariaDB would answer that for all shards at once, by reading the whole log.
+        first = models.Subquery(waiting.values("shard")[:1])
+        return self.filter(subscriber=SEQUENCER).alias(waiting=first).filter(waiting__isnull=False)
 
     def with_head(self) -> "CursorQuerySet":
         """Annotate `head`, the position given out last in the cursor's shard."""
@@ -108,9 +111,10 @@ class CursorQuerySet(models.QuerySet["Cursor"]):
         return self.annotate(head=models.Subquery(sequencer.values("position")))
 
     def with_undelivered_events(self) -> "CursorQuerySet":
-        """Cursors behind the head of their shard, or with a held event whose next try is due."""
+        """Cursors behind the head of their shard, or with a held event whose next try is due: `has_due_events`."""
         due = HeldEvent.objects.due().filter(subscriber=models.OuterRef("subscriber"), shard=models.OuterRef("shard"))
-        return self.with_head().filter(models.Q(position__lt=models.F("head")) | models.Exists(due))
+        cursors = self.with_head().annotate(has_due_events=models.Exists(due))  # type: ignore[no-redef]
+        return cursors.filter(models.Q(position__lt=models.F("head")) | models.Q(has_due_events=True))
 
 
 class Cursor(models.Model):
@@ -126,6 +130,9 @@ class Cursor(models.Model):
     lease_expires_at = models.DateTimeField(null=True, help_text=_("Database time; empty when free."))
     available_at = models.DateTimeField(null=True, help_text=_("Database time; backing off until then."))
     failures = models.PositiveIntegerField(default=0, help_text=_("Transport failures since the latest success."))
+
+    has_due_events: bool
+    """Only on what `with_undelivered_events` finds."""
 
     objects = CursorQuerySet.as_manager()
 

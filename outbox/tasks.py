@@ -4,11 +4,15 @@ from celery import shared_task
 from django.conf import settings
 
 from outbox import services
-from outbox.services import nudging
+from outbox.services import nudging, turns
 
 
 @shared_task(name="outbox.relay")
-def relay() -> None:
-    """Number and deliver until nothing is left, or for OUTBOX_TASK_SECONDS; the next beat goes on."""
+def relay() -> bool:
+    """Number and deliver until nothing is left, or for OUTBOX_TASK_SECONDS; the next beat goes on. Whether it did.
+
+    While another task relays, this one leaves at once.
+    """
     nudging.close_window()
-    services.relay_for(seconds=settings.OUTBOX_TASK_SECONDS)
+    with turns.turn() as is_ours:
+        return is_ours and services.relay_for(seconds=settings.OUTBOX_TASK_SECONDS).did_something

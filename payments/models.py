@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 from config.api.idempotency import IdempotentModel
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
+from config.kernel.prepared import PreparedModel
 from invoices.models import Invoice
 from payments.states import LIVE, PaymentMachine, PaymentStatus, ReceiptMachine, ReceiptStatus
 
@@ -58,7 +59,8 @@ class Payment(PaymentMachine, IdempotentModel):
         indexes = [
             models.Index(fields=["available_at", "status"], name="payments_payment_due"),
             models.Index(fields=["status", "id"], name="payments_payment_status_id"),
-            models.Index(fields=["provider", "provider_reference"], name="payments_payment_reference"),
+            models.Index(fields=["provider_reference", "provider"], name="payments_payment_provider_ref"),
+            models.Index(fields=["correlation_id"], name="payments_payment_correlation"),
         ]
 
     def __str__(self) -> str:
@@ -70,7 +72,7 @@ class Payment(PaymentMachine, IdempotentModel):
         return self.status in LIVE
 
 
-class Receipt(ReceiptMachine):
+class Receipt(ReceiptMachine, PreparedModel):
     """Money the provider says it has captured, once per capture, whatever the state of the payment it came for."""
 
     id = PrefixedIdField(prefix="rct")
@@ -86,7 +88,7 @@ class Receipt(ReceiptMachine):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["provider", "provider_account", "provider_reference"], name="payments_receipt_reference"
+                fields=["provider_reference", "provider", "provider_account"], name="payments_receipt_capture"
             ),
             models.CheckConstraint(condition=models.Q(status__in=ReceiptStatus.values), name="payments_receipt_status"),
         ]

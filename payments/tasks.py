@@ -12,6 +12,6 @@ def submit(payment_id: str) -> str:
 
 
 @shared_task(name="payments.sweep")
-def sweep() -> None:
-    """Take up payments that no worker submitted or whose end nobody has reported."""
-    services.sweep()
+def sweep() -> int:
+    """Take up payments that no worker submitted or whose end nobody has reported; how many."""
+    return services.sweep()

@@ -1,8 +1,9 @@
 """Finding payment card numbers in text and JSON, so that nothing ever stores or logs them.
 
-A card number here is 13 to 19 digits, in one piece or in groups parted by blanks or dashes, that pass the Luhn check,
-with an issuer's prefix at one of that issuer's lengths. Identifiers made of letters and digits (ours, UUIDs,
-digests) are passed over, and so are phone numbers written with a plus.
+A card number here is 13 to 19 digits, in one piece or in groups parted by blanks, dashes or invisible characters, that
+pass the Luhn check, with an issuer's prefix at one of that issuer's lengths. Dots, slashes and underscores part it only
+where the groups are those of a card: amounts, addresses and versions are none. Identifiers made of letters and digits
+(ours, UUIDs, digests) are passed over, and so are phone numbers written with a plus.
 """
 
 import bisect
@@ -60,7 +61,15 @@ _LENGTHS = _lengths_by_prefix()
 
 _MIN_LENGTH, _MAX_LENGTH = 13, 19
 _DASHES = "\\-\u2010-\u2015\u2212"
-_RUN = re.compile(rf"\d(?:[\s{_DASHES}]{{0,3}}\d){{{_MIN_LENGTH - 1},}}")
+_INVISIBLE = "\u00ad\u200b-\u200f\u2060\ufeff"
+_RUN = re.compile(rf"\d(?:[\s{_DASHES}{_INVISIBLE}]{{0,3}}\d){{{_MIN_LENGTH - 1},}}")
+_PRINTED = re.compile(
+    r"(?<!\d)(?<!\d[./_])\d{4}"
+    r"(?:([./_])\d{4}\1\d{4}\1\d{4}(?:\1\d{1,3})?|([./_])\d{6}\2\d{4,5})"
+    r"(?![./_]?\d)"
+)
+"""Groups as on a card, with one and the same mark between them."""
+_MARK = re.compile("[./_]")
 _GROUP = re.compile(r"\d+")
 _NO_CARD = re.compile(
     r"(?<![A-Za-z0-9])(?:"
@@ -83,9 +92,10 @@ def find(text: str) -> list[tuple[int, int]]:
 
 
 def _cards(text: str) -> Iterator[tuple[int, int]]:
-    if len(text) < _MIN_LENGTH or not _RUN.search(text):
+    if len(text) < _MIN_LENGTH or not (_RUN.search(text) or _PRINTED.search(text)):
         return
     hidden = _NO_CARD.sub(lambda match: "x" * len(match.group()), text)
+    hidden = _PRINTED.sub(lambda match: _MARK.sub("-", match.group()), hidden)
     for run in _RUN.finditer(hidden):
         yield from _cards_in(run)
 

@@ -1,13 +1,14 @@
 """Serializer fields that every app shares: money, metadata, ids."""
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from django.conf import settings
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from config.api.shared_fields import SharedFields
 from config.kernel import money
 from config.kernel.errors import Invalid
 
@@ -33,7 +34,7 @@ class MinorUnitsField(serializers.Field[int, Any, int, Any]):
         return value
 
 
-@extend_schema_field({"type": "string", "pattern": "^[A-Z]{3}$", "example": "EUR"})
+@extend_schema_field({"$ref": "#/components/schemas/Currency"})
 class CurrencyCodeField(serializers.Field[str, Any, str, Any]):
     """An ISO 4217 code. Where it is required, settings.DEFAULT_CURRENCY fills a missing one if it is set."""
 
@@ -52,7 +53,16 @@ class CurrencyCodeField(serializers.Field[str, Any, str, Any]):
         return value
 
 
-@extend_schema_field(OpenApiTypes.OBJECT)
+@extend_schema_field(
+    {
+        "type": "object",
+        "maxProperties": METADATA_MAX_KEYS,
+        "additionalProperties": {
+            "oneOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}],
+            "nullable": True,
+        },
+    }
+)
 class MetadataField(serializers.DictField):
     """A flat object of up to 50 strings, numbers, booleans or nulls, 16 KiB in all; never interpreted."""
 
@@ -72,13 +82,35 @@ class MetadataField(serializers.DictField):
         return value
 
 
-class InputSerializer(serializers.Serializer[Any]):
-    """A request body. Fields it does not know are refused, so that a misspelt one is not lost in silence."""
+_JSON_TYPES: tuple[tuple[type[serializers.Field[Any, Any, Any, Any]], type, str, str], ...] = (
+    (serializers.CharField, str, "not_text", "Send text, in quotes."),
+    (serializers.IntegerField, int, "not_an_integer", "Send an integer, without quotes or decimal point."),
+    (serializers.BooleanField, bool, "not_a_boolean", "Send true or false, without quotes."),
+)
+"""What REST framework would convert: 0 to "0", "3" to 3, "no" to false."""
+
+
+class InputSerializer(SharedFields):
+    """A request body. Fields it does not know are refused, so that a misspelt one is not lost in silence, and values
+    of another JSON type than the field's are not converted.
+    """
+
+    alternatives: ClassVar[Sequence[Sequence[str]]] = ()
+    """The forms a body may have, for the document: all of one's fields and not the first of another's."""
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
-        unknown = sorted(set(data) - set(self.fields))
-        if unknown:
-            message = serializers.ErrorDetail("There is no such field.", code="unknown_field")
-            raise serializers.ValidationError({name: [message] for name in unknown})
+        unknown = serializers.ErrorDetail("There is no such field.", code="unknown_field")
+        errors = {name: [unknown] for name in sorted(set(data) - set(self.fields))}
+        errors |= {name: [error] for name, field in self.fields.items() for error in _mistyped(field, data.get(name))}
+        if errors:
+            raise serializers.ValidationError(errors)
         return value
+
+
+def _mistyped(field: serializers.Field[Any, Any, Any, Any], sent: Any) -> list[serializers.ErrorDetail]:
+    return [
+        serializers.ErrorDetail(detail, code=code)
+        for kind, json_type, code, detail in _JSON_TYPES
+        if sent is not None and isinstance(field, kind) and type(sent) is not json_type
+    ]

@@ -5,6 +5,7 @@ the lock and before any state is checked: a repetition gets the same object, a k
 """
 
 import dataclasses
+import functools
 import hmac
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -14,6 +15,7 @@ from django.db import IntegrityError, models
 from config.kernel import db
 from config.kernel.errors import Conflict
 from config.kernel.fields import ExactCharField
+from config.kernel.prepared import PreparedModel, Select
 
 
 class IdempotencyKeyReused(Conflict):
@@ -32,7 +34,7 @@ class IdempotencyKey:
     fingerprint: str
 
 
-class IdempotentModel(models.Model):
+class IdempotentModel(PreparedModel):
     """A row that remembers the key it was created with, for good. All four are NULL when it was created without one."""
 
     idempotency_owner = ExactCharField(max_length=100, null=True, editable=False)
@@ -73,16 +75,19 @@ class Created(Generic[Row]):
     is_new: bool
 
 
-def find_replay(rows: models.Manager[Row] | models.QuerySet[Row], key: IdempotencyKey | None) -> Created[Row] | None:
+@functools.cache
+def _by_key(model: type[Row]) -> Select[Row]:
+    return Select(model._default_manager.all(), "idempotency_owner", "idempotency_operation", "idempotency_key_digest")
+
+
+def find_replay(model: type[Row], key: IdempotencyKey | None) -> Created[Row] | None:
     """The row that `key` created earlier, or None; raises IdempotencyKeyReused when other input created it.
 
     Call it under the lock that serialises the operation, before any state is checked.
     """
     if key is None:
         return None
-    row = rows.filter(
-        idempotency_owner=key.owner, idempotency_operation=key.operation, idempotency_key_digest=key.digest
-    ).first()
+    row = _by_key(model).one(key.owner, key.operation, key.digest)
     if row is None:
         return None
     if not hmac.compare_digest(row.request_fingerprint or "", key.fingerprint):
@@ -90,18 +95,16 @@ def find_replay(rows: models.Manager[Row] | models.QuerySet[Row], key: Idempoten
     return Created(row, False)
 
 
-def insert_once(
-    rows: models.Manager[Row] | models.QuerySet[Row], key: IdempotencyKey | None, insert: Callable[[], Row]
-) -> Created[Row]:
+def insert_once(model: type[Row], key: IdempotencyKey | None, insert: Callable[[], Row]) -> Created[Row]:
     """Requires a transaction. Run `insert`, or find the row a concurrent request with the same key has just inserted.
 
-    Raises IdempotencyKeyReused, and the IntegrityError of `insert` when another constraint than the key's broke.
+    `insert` writes once. Raises IdempotencyKeyReused, and the IntegrityError of `insert` when another constraint broke.
     """
     try:
-        with db.savepoint():
+        with db.one_insert():
             return Created(insert(), True)
     except IntegrityError:
-        earlier = find_replay(rows, key)
+        earlier = find_replay(model, key)
         if earlier is None:
             raise
         return earlier

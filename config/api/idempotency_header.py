@@ -15,6 +15,7 @@ from rest_framework.serializers import BaseSerializer
 
 from config.api.idempotency import Created, IdempotencyKey
 from config.api.permissions import principal_of
+from config.observability import counters
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotent-Replayed"
@@ -82,4 +83,5 @@ def answer(created: Created[Any], serializer: type[BaseSerializer[Any]]) -> Resp
     data = serializer(created.row).data
     if created.is_new:
         return Response(data, status=status.HTTP_201_CREATED)
+    counters.IDEMPOTENT_REPLAYS.count(created.row._meta.model_name)
     return Response(data, status=status.HTTP_200_OK, headers={REPLAYED_HEADER: "true"})

@@ -33,7 +33,7 @@ class PrefixedIdField(UUIDField):
         return name, path, args, kwargs | {"prefix": self.prefix}
 
     def new(self) -> str:
-        return ids.encode(self.prefix, ids.new_uuid())
+        return ids.new(self.prefix)
 
     def from_db_value(self, value: uuid.UUID | None, *_: Any) -> str | None:
         return None if value is None else ids.encode(self.prefix, value)
@@ -42,20 +42,22 @@ class PrefixedIdField(UUIDField):
         if value is None:
             return None
         try:
-            return ids.encode(self.prefix, self._to_uuid(value))
+            if isinstance(value, uuid.UUID):
+                return ids.encode(self.prefix, value)
+            ids.to_number(self.prefix, value)
         except (ValueError, TypeError, AttributeError) as error:
             raise ValidationError(f"“{value}” is not an id that starts with {self.prefix}_.", code="invalid") from error
+        return str(value)
 
     def get_prep_value(self, value: Any) -> str | None:
         return self.to_python(value)
 
-    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> str | None:
+        """The UUID's 32 hex digits, which MariaDB's UUID column reads as well as SQLite's text column."""
         if value is None:
             return None
-        return super().get_db_prep_value(self._to_uuid(value), connection, prepared)
-
-    def _to_uuid(self, value: Any) -> uuid.UUID:
-        return value if isinstance(value, uuid.UUID) else ids.decode(self.prefix, value)
+        number = value.int if isinstance(value, uuid.UUID) else ids.to_number(self.prefix, value)
+        return f"{number:032x}"
 
 
 class ExactCharField(models.CharField):  # type: ignore[type-arg]

@@ -57,11 +57,11 @@ def _amount_problem(value: object) -> tuple[str, str] | None:
 
 
 def display(amount: int, currency: str) -> str:
-    """For people, never for machines: (1250, "EUR") is "12.50 EUR", (1250, "JPY") is "1250 JPY".
+    """For people, never for machines: (123450, "EUR") is "1,234.50 EUR", (1250, "JPY") is "1,250 JPY".
 
     A currency that nobody knows, as a provider may name one, leaves the amount as it is.
     """
     if currency not in CURRENCIES:
         return f"{amount} {currency}"
     digits = exponent(currency)
-    return f"{Decimal(amount).scaleb(-digits):.{digits}f} {currency}"
+    return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"

@@ -1,6 +1,8 @@
 """Installed apps, middleware, templates, static files."""
 
 INSTALLED_APPS = [
+    "config",  # before unfold and Django's admin, whose templates it replaces
+    "unfold",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -12,7 +14,6 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_fsm",
-    "config",
     "outbox",
     "invoices",
     "payments",
@@ -22,8 +23,10 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.middleware.CorrelationMiddleware",
+    "config.observability.requests.AccessMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.admin.problem_pages.AdminProblemMiddleware",
     "config.middleware.ProblemMiddleware",
     "config.middleware.MalformedUrlMiddleware",
     "config.middleware.CardNumberMiddleware",

@@ -43,7 +43,7 @@ CELERY_BEAT_SCHEDULE = {
 
 CACHES: dict[str, dict[str, Any]] = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "config.redis_cache.RedisCache",
         "LOCATION": env.redis_url,
         "OPTIONS": {"socket_connect_timeout": 0.05, "socket_timeout": 0.05},
     }

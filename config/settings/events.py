@@ -1,7 +1,7 @@
 """Who hears which event. The one table through which anything travels *up* the import direction.
 
 A consumer's handler is called as `handler(event=OutboxEvent)` inside the relay's transaction, once per event in effect.
-A publisher is an object with `publish(events: Sequence[OutboxEvent])`, called outside any transaction, at least once.
+A publisher is an object with `publish(events: Sequence[PublishedEvent])`, called outside transactions, at least once.
 Patterns are `fnmatch` patterns over event types.
 """
 

@@ -1,9 +1,11 @@
 """A developer's machine and the embedded run of `make run`."""
 
 from config.settings.base import *  # noqa: F403
+from config.settings.env import env
 
 DEBUG = False
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *env.allowed_hosts]
 DEFAULT_CURRENCY = "EUR"
+METRICS_ARE_PUBLIC = True
 DEFAULT_PAYMENT_METHOD = "tok_visa"
 RECONCILE_SCHEDULE_SECONDS = [2, 10, 60, 3600, 86400, 86400, 86400, 86400]

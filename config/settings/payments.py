@@ -4,13 +4,13 @@ from typing import Any
 
 from config.settings.env import env
 
-DEFAULT_PROVIDER = "simulated"
+DEFAULT_PROVIDER = env.default_provider or env.providers[0]
 DEFAULT_CURRENCY: str | None = None
 """Fills a missing currency; set in local settings only."""
 DEFAULT_PAYMENT_METHOD: str | None = None
 """Fills a missing payment method; set in local settings only."""
 
-PROVIDERS: dict[str, dict[str, Any]] = {
+_known: dict[str, dict[str, Any]] = {
     "simulated": {
         "adapter": "payments.providers.simulated.adapter.SimulatedProvider",
         "account": "acct_simulated",
@@ -20,6 +20,7 @@ PROVIDERS: dict[str, dict[str, Any]] = {
     },
     "manual": {"adapter": "payments.providers.manual.ManualProvider", "account": "manual"},
 }
+PROVIDERS = {name: _known[name] for name in env.providers}
 WEBHOOK_PATHS = {"payment-provider": "simulated"}
 """Paths under /webhooks/ that are not a provider's own name."""
 

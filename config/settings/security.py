@@ -5,6 +5,7 @@ from config.settings.env import env
 SECRET_KEY = env.secret_key
 FINGERPRINT_KEY = env.fingerprint_key
 ALLOWED_HOSTS = env.allowed_hosts
+CSRF_TRUSTED_ORIGINS = env.csrf_trusted_origins
 AUTH_USER_MODEL = "billing.User"
 
 PASSWORD_HASHERS = [

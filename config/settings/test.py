@@ -1,7 +1,10 @@
 """The test suite: MariaDB and Redis from DATABASE_URL and REDIS_URL, which `make test` sets."""
 
 from config.settings.base import *  # noqa: F403
+from config.settings.env import env
 
 DEBUG = False
+METRICS_DIR = env.prometheus_multiproc_dir
+METRICS_ARE_PUBLIC = True
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,10 +1,14 @@
 """Liveness, and what the service stands on."""
 
 import datetime
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +17,14 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from config import health
+from config.api.principals import system
 from config.celery import app
 from config.kernel import clock
 from invoices.tests.factories import make_invoice
 from outbox.models import OutboxEvent
+from payments.providers.base import Succeeded
+from payments.services import submission
+from payments.tests.factories import make_payment
 
 
 def test_liveness_touches_nothing() -> None:
@@ -62,6 +70,32 @@ def test_events_that_nobody_relays_are_degraded() -> None:
     assert (response.status_code, document["status"]) == (200, "degraded")
     assert "is a worker running?" in document["components"]["outbox"]["detail"]
     assert document["components"]["outbox"]["subscribers"][0]["lag"] == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_payments_in_review_are_counted_and_degraded() -> None:
+    """Somebody has to look."""
+    payment = make_payment()
+    decline = Succeeded(reference="ch_1", amount=payment.amount + 1, currency="EUR", account=payment.provider_account)
+    submission.record(payment_id=payment.id, outcome=decline, actor=system("test"))
+    component = Client().get("/health/detailed").json()["components"]["payments"]
+    assert (component["status"], component["review"]) == ("degraded", 1)
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "status"), [(1, "ok"), (health.WORKER_LATE_SECONDS + 30, "degraded"), (0, "ok")]
+)
+def test_a_worker_that_has_gone_quiet_is_degraded(tmp_path: Path, seconds_ago: int, status: str) -> None:
+    """By the end of its latest relay, in the files that processes share; nothing is said where none has been."""
+    code = f"""
+import time, django; django.setup()
+from config import health
+from config.observability import counters
+if {seconds_ago}: counters.TASK_LATEST._made.labels("outbox.relay").set(time.time() - {seconds_ago})
+print((health._worker().get("status", "ok")))
+"""
+    environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    assert subprocess.check_output([sys.executable, "-c", code], env=environment, text=True).strip() == status
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ class Journal(models.Model):
     recorded_at = models.DateTimeField(help_text=_("Business time."))
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "source"], name="invoices_journal_kind_source")]
+        constraints = [models.UniqueConstraint(fields=["source", "kind"], name="invoices_journal_source_kind")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source}"
@@ -41,7 +41,7 @@ class Entry(models.Model):
     class Meta:
         verbose_name_plural = "entries"
         constraints = [models.CheckConstraint(condition=~models.Q(amount=0), name="invoices_entry_amount_not_zero")]
-        indexes = [models.Index(fields=["account", "currency"], name="invoices_entry_account")]
+        indexes = [models.Index(fields=["account", "currency", "amount"], name="invoices_entry_account")]
 
     def __str__(self) -> str:
         return f"{self.account} {self.amount} {self.currency}"

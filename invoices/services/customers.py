@@ -23,7 +23,7 @@ def create_customer(
     *, actor: Principal, name: str, email: str, metadata: dict[str, Any], key: IdempotencyKey | None
 ) -> Created[Customer]:
     """A new customer, or the one an earlier request with the same key made. Raises IdempotencyKeyReused."""
-    if earlier := find_replay(Customer.objects, key):
+    if earlier := find_replay(Customer, key):
         return earlier
 
     def insert() -> Customer:
@@ -32,7 +32,7 @@ def create_customer(
         customer.save(force_insert=True)
         return customer
 
-    return insert_once(Customer.objects, key, insert)
+    return insert_once(Customer, key, insert)
 
 
 @db.transaction(idempotent=False)

@@ -65,10 +65,10 @@ def create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | N
 
     Raises InvalidMoney, Invalid (unknown customer), NumberTaken, IdempotencyKeyReused.
     """
-    if earlier := find_replay(Invoice.objects, key):
+    if earlier := find_replay(Invoice, key):
         return earlier
     try:
-        return insert_once(Invoice.objects, key, lambda: _issue(new=new, actor=actor, key=key))
+        return insert_once(Invoice, key, lambda: _issue(new=new, actor=actor, key=key))
     except IntegrityError:
         _raise_if_number_taken(new.number)
         raise
@@ -81,7 +81,7 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     invoice = _lock_order(actor, new.order_id)
     if invoice is None:
         try:
-            with db.savepoint():
+            with db.one_insert():
                 invoice = _issue(new=new, actor=actor, key=None)
         except IntegrityError:
             invoice = _lock_order(actor, new.order_id)

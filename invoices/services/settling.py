@@ -3,7 +3,7 @@
 from config.api.principals import Principal
 from config.kernel import clock, db
 from config.kernel.errors import NotFound
-from config.kernel.fields import by_id_or
+from config.kernel.prepared import Select
 from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -11,6 +11,8 @@ from invoices.ledger.models import JournalKind
 from invoices.models import Invoice
 from outbox import services as outbox
 from outbox.states import advance
+
+_locked = Select(Invoice.objects.select_for_update(), "id")
 
 
 class InvoiceNotFound(NotFound):
@@ -43,7 +45,7 @@ def void_invoice(*, actor: Principal, invoice_id: str, reason: str = "") -> Invo
 def lock_invoice(invoice_id: str) -> Invoice:
     """Requires a transaction. The invoice under its row lock, as it is now. Raises InvoiceNotFound."""
     db.require_transaction()
-    return by_id_or(InvoiceNotFound, Invoice.objects.select_for_update(), invoice_id)
+    return _locked.one_or(InvoiceNotFound, invoice_id)
 
 
 def start_payment(*, invoice: Invoice, actor: Principal, reason: str = "") -> None:

@@ -3,24 +3,27 @@
 import logging
 
 from config.kernel.errors import Unavailable
-from outbox.models import HeldEvent, OutboxEvent
-from outbox.services import consuming, leases, publishing
+from outbox.models import HeldEvent
+from outbox.services import consuming, leases, publishing, reading
 from outbox.services import held as held_events
 from outbox.services.leases import Lease
-from outbox.services.run import Batch, Run, Stop, blames_event
-from outbox.services.sequencing import LogCorrupted
+from outbox.services.run import Run, Stop, blames_event
 from outbox.subscribers.base import TransportError
 from outbox.subscribers.registry import Consumer, PublishingSubscriber, Subscriber
 
 logger = logging.getLogger(__name__)
 
 
-def deliver(*, lease: Lease, subscriber: Subscriber, batch_size: int, stop: Stop) -> Run:
-    """Do what can be done now and give the lease back. Raises LeaseLost, LogCorrupted."""
+def deliver(*, lease: Lease, subscriber: Subscriber, batch_size: int, stop: Stop, has_due_events: bool = True) -> Run:
+    """Do what can be done now and give the lease back. Raises LeaseLost, LogCorrupted.
+
+    Without `has_due_events` held events are not looked for.
+    """
     run = Run(lease=lease, stop=stop)
     try:
-        _retry_held(run, subscriber, batch_size)
-        _deliver_next(run, subscriber, read(lease=run.lease, subscriber=subscriber, limit=batch_size))
+        if has_due_events:
+            _retry_held(run, subscriber, batch_size)
+        _deliver_next(run, subscriber, batch_size)
     except (TransportError, Unavailable) as error:
         run.unreachable = error
     if run.unreachable is not None:
@@ -29,30 +32,18 @@ def deliver(*, lease: Lease, subscriber: Subscriber, batch_size: int, stop: Stop
     return run
 
 
-def read(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch:
-    """The next `limit` positions of the shard; only events of interest are loaded. Raises LogCorrupted for a gap."""
-    log = OutboxEvent.objects.filter(shard=lease.shard, position__gt=lease.position).order_by("position")
-    if subscriber.hears_all:
-        events = list(log[:limit])
-        positions = [event.position for event in events]
-    else:
-        scanned = list(log.values_list("position", "type")[:limit])
-        positions = [position for position, _ in scanned]
-        interesting = [position for position, event_type in scanned if subscriber.hears(event_type)]
-        events = list(log.filter(position__in=interesting)) if interesting else []
-    through = lease.position + len(positions)
-    if positions and positions[-1] != through:
-        raise LogCorrupted(f"{lease}: positions {lease.position + 1} to {positions[-1]} have gaps")
-    return Batch(events, through)
-
-
-def _deliver_next(run: Run, subscriber: Subscriber, batch: Batch) -> None:
-    if isinstance(subscriber, PublishingSubscriber) and batch.events:
-        publishing.publish(run=run, subscriber=subscriber, batch=batch)
-        return
+def _deliver_next(run: Run, subscriber: Subscriber, limit: int) -> None:
+    through = run.lease.position
+    if isinstance(subscriber, PublishingSubscriber):
+        outgoing = reading.for_publisher(lease=run.lease, subscriber=subscriber, limit=limit)
+        if outgoing.events:
+            publishing.publish(run=run, subscriber=subscriber, batch=outgoing)
+            return
+        through = outgoing.through
     if isinstance(subscriber, Consumer):
+        batch = reading.for_consumer(lease=run.lease, subscriber=subscriber, limit=limit)
         consuming.consume(run=run, consumer=subscriber, batch=batch)
-    through = run.lease.position if run.stop() else batch.through
+        through = run.lease.position if run.stop() else batch.through
     run.moved_to(leases.give_back(lease=run.lease, position=through))
 
 

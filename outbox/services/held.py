@@ -17,6 +17,7 @@ from outbox.models import Cursor, HeldEvent, OutboxEvent, seconds_from_now
 from outbox.services import leases, nudging
 from outbox.services.leases import Lease
 from outbox.states import HeldStatus
+from outbox.subscribers.base import PublishedEvent
 
 logger = logging.getLogger(__name__)
 
@@ -45,22 +46,22 @@ def blocked_aggregates(*, subscriber: str, aggregate_ids: Collection[str]) -> se
     return set(held.values_list("aggregate_id", flat=True).distinct())
 
 
-def enqueue(*, lease: Lease, events: Sequence[OutboxEvent], failures: Mapping[str, Exception]) -> None:
+def enqueue(*, lease: Lease, events: Sequence[OutboxEvent | PublishedEvent], failures: Mapping[str, Exception]) -> None:
     """Requires a transaction in which `lease` has been moved: put `events`, by position, at the end of their lines.
 
     `failures` says which of them failed, by event id; the others only follow one that did. A line that staff has
     emptied meanwhile starts anew. A row left from before the cursor was moved back is replaced.
     """
     db.require_transaction()
-    ids = [event.pk for event in events]
+    ids = [event.id for event in events]
     earlier = HeldEvent.objects.filter(subscriber=lease.subscriber, event__in=ids)
     earlier.exclude(status=HeldStatus.HELD).delete()
     queued = set(earlier.values_list("event_id", flat=True))
     blocked = blocked_aggregates(subscriber=lease.subscriber, aggregate_ids=[event.aggregate_id for event in events])
     rows = []
     for event in events:
-        if event.pk not in queued:
-            rows.append(_row(lease, event, failures.get(event.pk), first=event.aggregate_id not in blocked))
+        if event.id not in queued:
+            rows.append(_row(lease, event, failures.get(event.id), first=event.aggregate_id not in blocked))
             blocked.add(event.aggregate_id)
     HeldEvent.objects.bulk_create(rows)
 
@@ -157,10 +158,10 @@ def _resolve(row: HeldEvent) -> None:
         following.save(update_fields=["available_at"])
 
 
-def _row(lease: Lease, event: OutboxEvent, error: Exception | None, *, first: bool) -> HeldEvent:
+def _row(lease: Lease, event: OutboxEvent | PublishedEvent, error: Exception | None, *, first: bool) -> HeldEvent:
     row = HeldEvent(
         subscriber=lease.subscriber,
-        event=event,
+        event_id=event.id,
         aggregate_id=event.aggregate_id,
         sequence=event.sequence,
         shard=event.shard,

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, DateTimeField, F, Q, Value
+from django.db.models import Count, DateTimeField, F, Value
 
 from config.kernel import db
-from outbox.models import SEQUENCER, SHARDS, Cursor, DatabaseNow, seconds_from_now
+from outbox.models import SEQUENCER, SHARDS, Cursor, seconds_from_now
+from outbox.services import lease_sql
 from outbox.subscribers.registry import Subscriber
 
 
@@ -33,14 +34,14 @@ class Lease:
         return f"{self.subscriber}/{self.shard}"
 
 
-@db.transaction(idempotent=True)
+@db.transaction(idempotent=True, is_one_statement=True)
 def claim(*, cursor: Cursor) -> Lease | None:
     """Lease `cursor` as it was read; None when another relay was faster."""
-    free = Q(lease_expires_at=None) | Q(lease_expires_at__lte=DatabaseNow())
-    claimed = Cursor.objects.filter(free, pk=cursor.pk, lease_token=cursor.lease_token).update(
-        lease_owner=f"{socket.gethostname()}:{os.getpid()}",
-        lease_token=cursor.lease_token + 1,
-        lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS),
+    claimed = lease_sql.claim(
+        id=cursor.pk,
+        token=cursor.lease_token,
+        owner=f"{socket.gethostname()}:{os.getpid()}",
+        seconds=settings.OUTBOX_LEASE_SECONDS,
     )
     if not claimed:
         return None
@@ -53,13 +54,16 @@ def move(*, lease: Lease, position: int, release: bool) -> Lease:
     Raises LeaseLost when the cursor was claimed since, or is not where this lease left it: no move is made twice.
     """
     db.require_transaction()
-    _update(
-        lease,
-        position=position,
-        failures=0,
-        available_at=Value(None, DateTimeField()),
-        lease_expires_at=Value(None, DateTimeField()) if release else seconds_from_now(settings.OUTBOX_LEASE_SECONDS),
+    moved = lease_sql.move(
+        subscriber=lease.subscriber,
+        shard=lease.shard,
+        token=lease.token,
+        position=lease.position,
+        to=position,
+        seconds=None if release else settings.OUTBOX_LEASE_SECONDS,
     )
+    if not moved:
+        raise LeaseLost(str(lease))
     return dataclasses.replace(lease, position=position, failures=0)
 
 
@@ -69,19 +73,19 @@ def check(*, lease: Lease) -> None:
     _update(lease, lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS))
 
 
-@db.transaction(idempotent=True)
+@db.transaction(idempotent=True, is_one_statement=True)
 def renew(*, lease: Lease) -> None:
     """Extend the lease. Raises LeaseLost."""
     check(lease=lease)
 
 
-@db.transaction(idempotent=True)
+@db.transaction(idempotent=True, is_one_statement=True)
 def give_back(*, lease: Lease, position: int) -> Lease:
     """Move the cursor to `position`, which may be where it stands, and give the lease back. Raises LeaseLost."""
     return move(lease=lease, position=position, release=True)
 
 
-@db.transaction(idempotent=False)
+@db.transaction(idempotent=False, is_one_statement=True)
 def back_off(*, lease: Lease) -> None:
     """Give the lease back after a transport failure; nobody claims it until the delay is over. Raises LeaseLost."""
     _update(

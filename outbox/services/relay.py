@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+import math
 import random
 import time
 from collections.abc import Collection
@@ -18,6 +19,9 @@ from outbox.subscribers import registry
 from outbox.subscribers.registry import Subscriber
 
 logger = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 1.0
+"""A subscriber that has taken longer than this leaves its other shards to the next pass: the others wait no longer."""
 
 
 @dataclasses.dataclass
@@ -104,25 +108,31 @@ def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
 
 
 def _deliver_all(progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop) -> None:
-    unreachable: set[str] = set()
-    for cursor in _by_health(
-        list(Cursor.objects.claimable().with_undelivered_events().filter(subscriber__in=subscribers))
-    ):
+    spent_seconds: dict[str, float] = dict.fromkeys(subscribers, 0)
+    cursors = Cursor.objects.claimable().with_undelivered_events().filter(subscriber__in=subscribers)
+    for cursor in _by_health(list(cursors)):
         if stop():
             return
-        if cursor.subscriber in unreachable:
+        if spent_seconds[cursor.subscriber] > PATIENCE_SECONDS:
             continue
-        lease = leases.claim(cursor=cursor)
-        if lease is None:
-            continue
-        run = _deliver_one(lease, subscribers[cursor.subscriber], progress, batch_size, stop)
-        if run is not None and run.unreachable is not None:
-            unreachable.add(cursor.subscriber)
+        started = time.monotonic()
+        run = _deliver_one(cursor, subscribers[cursor.subscriber], progress, batch_size, stop)
+        is_unreachable = run is not None and run.unreachable is not None
+        spent_seconds[cursor.subscriber] += math.inf if is_unreachable else time.monotonic() - started
 
 
-def _deliver_one(lease: Lease, subscriber: Subscriber, progress: Progress, batch_size: int, stop: Stop) -> Run | None:
+def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, batch_size: int, stop: Stop) -> Run | None:
+    lease = leases.claim(cursor=cursor)
+    if lease is None:
+        return None
     try:
-        run = delivery.deliver(lease=lease, subscriber=subscriber, batch_size=batch_size, stop=stop)
+        run = delivery.deliver(
+            lease=lease,
+            subscriber=subscriber,
+            batch_size=batch_size,
+            stop=stop,
+            has_due_events=cursor.has_due_events,
+        )
     except LeaseLost:
         _note_lost(lease, progress)
         return None

@@ -2,15 +2,16 @@
 
 import dataclasses
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from django.db import InterfaceError, OperationalError
 
 from config.kernel import db
 from config.kernel.errors import Unavailable
-from outbox.models import OutboxEvent
 from outbox.services.leases import Lease, LeaseLost
 from outbox.subscribers.base import TransportError
 
+Event = TypeVar("Event")
 Stop = Callable[[], bool]
 
 
@@ -32,10 +33,10 @@ class Run:
 
 
 @dataclasses.dataclass(frozen=True)
-class Batch:
+class Batch(Generic[Event]):
     """The events of interest, by position, up to the position `through`."""
 
-    events: list[OutboxEvent]
+    events: list[Event]
     through: int
 
 

@@ -1,19 +1,37 @@
-"""What a publisher is, and the one failure that is nobody's event's fault."""
+"""What a publisher is, what it is given, and the one failure that is nobody's event's fault."""
 
 from collections.abc import Sequence
-from typing import Protocol
-
-from outbox.models import OutboxEvent
+from typing import NamedTuple, Protocol
 
 
 class TransportError(Exception):
     """The subscriber could not be reached: no event is to blame, and all of them can be sent later."""
 
 
+class PublishedEvent(NamedTuple):
+    """An event as it goes out; the names are those of OutboxEvent.
+
+    `data` is its JSON text as stored, `occurred_at` business time as RFC 3339 in UTC with microseconds.
+    """
+
+    id: str
+    type: str
+    version: int
+    data: str
+    aggregate_type: str
+    aggregate_id: str
+    sequence: int
+    shard: int
+    position: int
+    actor: str
+    correlation_id: str
+    occurred_at: str
+
+
 class Publisher(Protocol):
     """Sends events out. One instance per process, made with the `options` of its entry in EVENT_PUBLISHERS."""
 
-    def publish(self, events: Sequence[OutboxEvent]) -> None:
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
         """Deliver `events` in this order and return when the subscriber has them all; within half a lease.
 
         Raises TransportError when the subscriber could not be reached. Anything else blames an event: the relay then

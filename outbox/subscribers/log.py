@@ -3,8 +3,8 @@
 import logging
 from collections.abc import Sequence
 
-from outbox.models import OutboxEvent
 from outbox.subscribers import cloudevents
+from outbox.subscribers.base import PublishedEvent
 
 logger = logging.getLogger("outbox.events")
 
@@ -12,7 +12,7 @@ logger = logging.getLogger("outbox.events")
 class LogPublisher:
     """Where the lines go is a matter of LOGGING: stdout as they are, a file, or nowhere."""
 
-    def publish(self, events: Sequence[OutboxEvent]) -> None:
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
         if not logger.isEnabledFor(logging.INFO):
             return
         for event in events:

@@ -26,10 +26,6 @@ class Subscriber:
     from_beginning: bool
     """Whether a subscriber that is new to the database starts with the oldest event or with the next one."""
 
-    @property
-    def hears_all(self) -> bool:
-        return "*" in self.patterns
-
     def hears(self, event_type: str) -> bool:
         return _matches(event_type, self.patterns)
 

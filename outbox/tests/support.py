@@ -16,7 +16,7 @@ from outbox.models import SEQUENCER, SHARDS, Cursor, OutboxEvent
 from outbox.services import leases
 from outbox.services.leases import Lease
 from outbox.subscribers import registry
-from outbox.subscribers.base import TransportError
+from outbox.subscribers.base import PublishedEvent, TransportError
 
 ACTOR = system("tests")
 EFFECT_PREFIX = "effect:"
@@ -43,15 +43,15 @@ class Wire:
     is_cut: ClassVar[bool] = False
     before_publish: ClassVar[Callable[[], None] | None] = None
 
-    def publish(self, events: Sequence[OutboxEvent]) -> None:
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
         if Wire.before_publish is not None:
             Wire.before_publish()
-        Wire.calls.append([event.pk for event in events])
+        Wire.calls.append([event.id for event in events])
         if Wire.is_cut:
             raise TransportError("nobody there")
-        if any(event.pk in Wire.poison for event in events):
+        if any(event.id in Wire.poison for event in events):
             raise ValueError("cannot encode this")
-        Wire.sent += [event.pk for event in events]
+        Wire.sent += [event.id for event in events]
 
     @classmethod
     def reset(cls) -> None:
@@ -65,10 +65,10 @@ class FileWriter:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         self._pause_seconds = pause_seconds
 
-    def publish(self, events: Sequence[OutboxEvent]) -> None:
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
         for event in events:
             time.sleep(self._pause_seconds)
-            os.write(self._file, f"{event.pk}\n".encode())
+            os.write(self._file, f"{event.id}\n".encode())
 
 
 class Refusals:

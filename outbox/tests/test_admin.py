@@ -114,7 +114,7 @@ def test_a_reason_is_required_and_holds_no_card_number(
     before = state()
     page = chief.post(url(action, given_up[0]), {"reason": reason})
     assert page.status_code == 200
-    assert "errorlist" in page.content.decode()
+    assert page.context["form"].errors["reason"]
     assert CARD not in page.content.decode()
     assert state() == before
 

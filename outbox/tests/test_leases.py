@@ -1,14 +1,21 @@
+import itertools
+from collections.abc import Callable
+from typing import Any
+
 import pytest
+from django.db import OperationalError, connection
 from django.db.models import F
 
 from config.kernel import db
+from invoices.models import Customer
 from outbox import services
-from outbox.models import SEQUENCER, SHARDS, Cursor, seconds_from_now
+from outbox.models import SEQUENCER, SHARDS, Cursor, OutboxEvent, seconds_from_now
 from outbox.services import leases
 from outbox.services.leases import LeaseLost
 from outbox.subscribers import registry
-from outbox.tests.support import aggregate, leased, on_mariadb, record
+from outbox.tests.support import EFFECT_PREFIX, Wire, aggregate, effects, leased, on_mariadb, record
 from tests.concurrency.threads import all_at_once
+from tests.faults import DEADLOCK
 
 pytestmark = pytest.mark.django_db
 
@@ -103,3 +110,25 @@ def test_one_of_many_claims_at_once_wins() -> None:
 def _cursor(subscriber: str, shard: int) -> Cursor:
     leases.create_missing_cursors(subscribers=registry.configured().values())
     return Cursor.objects.get(subscriber=subscriber, shard=shard)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_deadlock_at_any_statement_that_commits_itself_loses_no_event() -> None:
+    """Claims and moves are single statements; each runs again, and everything arrives once."""
+    ids = record(aggregate(shard=3), 3)
+    for victim in range(5):
+        Cursor.objects.update(position=0, lease_expires_at=None)
+        OutboxEvent.objects.update(position=None)
+        Customer.objects.filter(name__startswith=EFFECT_PREFIX).delete()
+        Wire.reset()
+        updates = itertools.count()
+
+        def run(execute: Callable[..., Any], sql: str, *rest: Any, victim: int = victim, seen: Any = updates) -> Any:
+            if sql.lstrip().startswith("UPDATE") and not connection.in_atomic_block and next(seen) == victim:
+                raise OperationalError(*DEADLOCK)
+            return execute(sql, *rest)
+
+        with connection.execute_wrapper(run):
+            services.drain()
+        assert next(updates) > victim
+        assert (Wire.sent, effects()) == (ids, ids)

@@ -37,6 +37,14 @@ def test_status_tells_lag_age_and_trouble_per_subscriber() -> None:
     assert _status()["wire"].oldest_age_seconds == pytest.approx(60, abs=20)
 
 
+def test_a_long_backlog_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sequencer's lag stops at a bound; that something waits, and since when, is still told."""
+    monkeypatch.setitem(services.status.__globals__, "MAX_COUNTED", 2)
+    record(aggregate(), 3)
+    assert _status()[SEQUENCER].lag == 2
+    assert _status()[SEQUENCER].oldest_age_seconds is not None
+
+
 def test_status_is_quiet_when_nothing_waits() -> None:
     """No lag, no age."""
     record(aggregate())

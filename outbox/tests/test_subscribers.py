@@ -1,14 +1,19 @@
+import datetime
 import json
 import logging
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from hypothesis import given
+from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from config.kernel import correlation
 from outbox import services
 from outbox.models import OutboxEvent
+from outbox.services import reading
 from outbox.subscribers import cloudevents, registry
+from outbox.subscribers.base import PublishedEvent
 from outbox.tests.support import CONSUMERS, PUBLISHERS, aggregate, record
 
 
@@ -20,7 +25,7 @@ def test_an_event_on_the_wire_is_a_cloudevent() -> None:
         record(customer)
     services.drain()
     event = OutboxEvent.objects.get()
-    wire = json.loads(cloudevents.render(event))
+    wire = json.loads(cloudevents.render(_published(event)))
     assert wire == {
         "specversion": "1.0",
         "id": event.pk,
@@ -44,7 +49,41 @@ def test_an_event_on_the_wire_is_a_cloudevent() -> None:
 def test_an_attribute_without_a_value_is_left_out() -> None:
     """CloudEvents forbids empty strings: no correlation id, no attribute."""
     record(aggregate())
-    assert "correlationid" not in cloudevents.attributes(OutboxEvent.objects.get())
+    services.drain()
+    assert "correlationid" not in json.loads(cloudevents.render(_published(OutboxEvent.objects.get())))
+
+
+@given(text=st.text(alphabet=st.characters(exclude_categories=["Cs"])), data=st.dictionaries(st.text(), st.text()))
+def test_whatever_an_event_says_is_one_line_of_json(text: str, data: dict[str, str]) -> None:
+    """Quotes, control characters and line breaks in any text come out as they went in."""
+    event = PublishedEvent(
+        id="evt_1",
+        type=text,
+        version=1,
+        data=json.dumps(data),
+        aggregate_type="customer",
+        aggregate_id=text,
+        sequence=7,
+        shard=3,
+        position=9,
+        actor=text,
+        correlation_id=text,
+        occurred_at="2026-11-20T22:56:16.000123Z",
+    )
+    line = cloudevents.render(event)
+    wire = json.loads(line)
+    assert "\n" not in line
+    assert (wire["type"], wire["subject"], wire["actor"], wire.get("correlationid", "")) == (text,) * 4
+    assert wire["data"] == data
+
+
+@pytest.mark.django_db
+def test_a_full_second_has_its_microseconds_on_the_wire() -> None:
+    """The time always has the same form, whatever the database makes of a fraction that is zero."""
+    record(aggregate())
+    services.drain()
+    OutboxEvent.objects.update(occurred_at=datetime.datetime(2026, 11, 20, 22, 56, 16, tzinfo=datetime.UTC))
+    assert _published(OutboxEvent.objects.get()).occurred_at == "2026-11-20T22:56:16.000000Z"
 
 
 @pytest.mark.django_db
@@ -90,3 +129,9 @@ def test_patterns_match_event_types(patterns: list[str], event_type: str, heard:
     """As fnmatch does, with case."""
     subscriber = registry.Subscriber(name="x", patterns=tuple(patterns), from_beginning=True)
     assert subscriber.hears(event_type) is heard
+
+
+def _published(event: OutboxEvent) -> PublishedEvent:
+    """As the relay hands it to a publisher."""
+    (found,) = reading.published(shard=event.shard, after=(event.position or 0) - 1, limit=1)
+    return found

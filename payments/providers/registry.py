@@ -7,6 +7,7 @@ from django.utils.module_loading import import_string
 
 from config.kernel.errors import Invalid
 from payments.providers.base import Provider
+from payments.providers.observed import observed
 
 
 class UnknownProvider(Invalid):
@@ -22,4 +23,4 @@ def get(name: str) -> Provider:
         raise UnknownProvider(name=name)
     options = dict(settings.PROVIDERS[name])
     provider: Provider = import_string(options.pop("adapter"))(name=name, **options)
-    return provider
+    return observed(provider)

@@ -2,10 +2,13 @@
 
 from config.kernel import db
 from config.kernel.errors import NotFound
-from config.kernel.fields import by_id_or
+from config.kernel.prepared import Select
 from invoices import services as invoices
 from invoices.models import Invoice
 from payments.models import Payment
+
+_by_id = Select(Payment.objects.all(), "id")
+_locked = Select(Payment.objects.select_for_update(), "id")
 
 
 class PaymentNotFound(NotFound):
@@ -14,10 +17,15 @@ class PaymentNotFound(NotFound):
     code = "payment_not_found"
 
 
+def find(payment_id: str) -> Payment:
+    """The payment, not locked. Raises PaymentNotFound."""
+    return _by_id.one_or(PaymentNotFound, payment_id)
+
+
 def lock(payment_id: str) -> tuple[Invoice, Payment]:
     """Requires a transaction. The invoice and the payment, locked, as they are now. Raises PaymentNotFound."""
     db.require_transaction()
-    return lock_both(by_id_or(PaymentNotFound, Payment.objects, payment_id))
+    return lock_both(find(payment_id))
 
 
 def try_lock(payment_id: str) -> tuple[Invoice, Payment] | None:
@@ -26,7 +34,7 @@ def try_lock(payment_id: str) -> tuple[Invoice, Payment] | None:
     SQLite has no row locks: there the transaction itself has waited.
     """
     db.require_transaction()
-    unlocked = by_id_or(PaymentNotFound, Payment.objects, payment_id)
+    unlocked = find(payment_id)
     invoice = Invoice.objects.select_for_update(skip_locked=True).filter(id=unlocked.invoice_id).first()
     payment = Payment.objects.select_for_update(skip_locked=True).filter(id=unlocked.id).first()
     return (invoice, payment) if invoice and payment else None
@@ -35,4 +43,4 @@ def try_lock(payment_id: str) -> tuple[Invoice, Payment] | None:
 def lock_both(unlocked: Payment) -> tuple[Invoice, Payment]:
     """Requires a transaction. As `lock`, for a payment that was read without a lock to learn its invoice."""
     invoice = invoices.lock_invoice(unlocked.invoice_id)
-    return invoice, Payment.objects.select_for_update().get(id=unlocked.id)
+    return invoice, _locked.one_or(PaymentNotFound, unlocked.id)

@@ -17,7 +17,7 @@ from payments import events
 from payments.models import Payment, Receipt
 from payments.providers.base import Canceled, Declined, Outcome, Pending, Succeeded, Unknown
 from payments.providers.base import NotFound as UnknownToProvider
-from payments.services import receipts
+from payments.services import counting, receipts
 from payments.services.schedule import next_reconciliation
 from payments.states import IN_FLIGHT, PaymentStatus
 
@@ -208,6 +208,7 @@ def record_payment(
 ) -> None:
     """Requires the invoice's lock. An event about `payment` in its invoice's log."""
     outbox.record(source=invoice, event=events.of_payment(event, payment), actor=actor, reason=reason)
+    counting.count(event, payment)
 
 
 def refuse(*, invoice: Invoice, payment: Payment, reference: str, actor: Principal, reason: str) -> EventResult:

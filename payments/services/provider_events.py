@@ -1,12 +1,16 @@
 """Finding the payment a provider event speaks of, and applying what it says."""
 
 from config.api.principals import Principal
-from config.kernel import db
-from config.kernel.fields import by_id
+from config.kernel import correlation, db
+from config.kernel.prepared import Select
+from invoices.models import Invoice
 from payments.models import Payment
-from payments.providers.base import Pending, ProviderEvent, Succeeded
+from payments.providers.base import Outcome, Pending, ProviderEvent, Succeeded
 from payments.services.locks import lock_both
 from payments.services.outcomes import EventResult, apply_outcome, refuse
+
+_by_our_reference = Select(Payment.objects.all(), "id", "provider")
+_by_charge = Select(Payment.objects.order_by("id"), "provider", "provider_account", "provider_reference", limit=1)
 
 
 def apply_event(*, provider: str, event: ProviderEvent) -> EventResult:
@@ -18,14 +22,21 @@ def apply_event(*, provider: str, event: ProviderEvent) -> EventResult:
     if unlocked is None:
         return EventResult.UNKNOWN_REFERENCE
     invoice, payment = lock_both(unlocked)
+    correlation.note(payment_id=payment.id, invoice_id=invoice.id, payment_correlation_id=payment.correlation_id)
+    with correlation.bind(payment.correlation_id or correlation.current()):
+        return _apply(provider, event, event.outcome, invoice, payment)
+
+
+def _apply(provider: str, event: ProviderEvent, outcome: Outcome, invoice: Invoice, payment: Payment) -> EventResult:
+    """What it causes belongs to the request that asked for the payment; docs/decisions/0013-observability.md."""
     actor = Principal(kind="provider", id=provider)
-    mismatch = "" if isinstance(event.outcome, Succeeded) else _mismatch(payment, event)
-    if mismatch and isinstance(event.outcome, Pending):
+    mismatch = "" if isinstance(outcome, Succeeded) else _mismatch(payment, event)
+    if mismatch and isinstance(outcome, Pending):
         return EventResult.STALE
     if mismatch:
         reason = f"{event.type} over {mismatch}"
         return refuse(invoice=invoice, payment=payment, reference=event.charge_reference, actor=actor, reason=reason)
-    return apply_outcome(invoice=invoice, payment=payment, outcome=event.outcome, actor=actor, reason=event.type)
+    return apply_outcome(invoice=invoice, payment=payment, outcome=outcome, actor=actor, reason=event.type)
 
 
 def _mismatch(payment: Payment, event: ProviderEvent) -> str:
@@ -38,10 +49,8 @@ def _mismatch(payment: Payment, event: ProviderEvent) -> str:
 
 
 def _find(provider: str, event: ProviderEvent) -> Payment | None:
-    ours = Payment.objects.filter(provider=provider)
-    if payment := by_id(ours, event.our_reference):
+    if payment := _by_our_reference.one(event.our_reference, provider):
         return payment
     if not event.charge_reference:
         return None
-    named = ours.filter(provider_account=event.account, provider_reference=event.charge_reference)
-    return named.order_by("id").first()
+    return _by_charge.one(provider, event.account, event.charge_reference)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 
 from config.api.principals import Principal
-from config.kernel import clock
+from config.kernel import clock, db
+from config.kernel.prepared import Select
 from invoices import services as invoices
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -17,18 +18,18 @@ from payments.providers import registry
 from payments.providers.base import Succeeded
 from payments.states import ReceiptStatus
 
+_by_capture = Select(Receipt.objects.all(), "provider", "provider_account", "provider_reference")
+
 
 def booked_for(payment: Payment, outcome: Succeeded) -> str | None:
     """The id of the payment for which this capture has been booked already."""
-    booked = Receipt.objects.filter(
-        provider=payment.provider, provider_account=outcome.account, provider_reference=outcome.reference
-    )
-    return booked.values_list("payment_id", flat=True).first()
+    receipt = _by_capture.one(payment.provider, outcome.account, outcome.reference)
+    return receipt.payment_id if receipt else None
 
 
 def book(*, invoice: Invoice, payment: Payment, outcome: Succeeded, actor: Principal, reason: str) -> Receipt:
-    """The receipt of a capture nobody has booked, unapplied, with its journal."""
-    receipt = Receipt.objects.create(
+    """The receipt of a capture nobody has booked, unapplied, with its journal; written as it is before the commit."""
+    receipt = Receipt(
         payment=payment,
         invoice=invoice,
         provider=payment.provider,
@@ -38,6 +39,7 @@ def book(*, invoice: Invoice, payment: Payment, outcome: Succeeded, actor: Princ
         currency=outcome.currency,
         received_at=clock.now(),
     )
+    db.insert_before_commit(receipt)
     event = events.of_receipt(events.ReceiptCreated, receipt)
     outbox.record(source=invoice, event=event, actor=actor, reason=reason)
     ledger.post(
@@ -62,7 +64,8 @@ def apply(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) 
     advance(receipt, "apply")
     event = events.of_receipt(events.ReceiptApplied, receipt)
     outbox.record(source=invoice, event=event, actor=actor, reason=reason)
-    receipt.save(update_fields=["status"])
+    if not receipt._state.adding:
+        receipt.save(update_fields=["status"])
     invoices.apply_money(invoice=invoice, receipt_id=receipt.id, amount=receipt.amount, actor=actor, reason=reason)
 
 

@@ -17,6 +17,7 @@ from outbox import services as outbox
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
+from payments.services import counting
 
 
 class PaymentAlreadyLive(Conflict):
@@ -54,13 +55,14 @@ def pay_invoice(
     key: IdempotencyKey,
     amount: int | None = None,
     currency: str | None = None,
+    reason: str = "",
 ) -> Created[Payment]:
-    """A new payment over what is due, or the one an earlier request with this key made.
+    """A new payment over what is due, or the one an earlier request with this key made. Staff says why in `reason`.
 
     Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, UnknownProvider.
     """
     invoice = invoices.lock_invoice(invoice_id)
-    return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency)
+    return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
 
 
 @db.transaction(idempotent=True)
@@ -68,7 +70,7 @@ def pay_order(
     *, actor: Principal, new: invoices.NewInvoice, terms: PaymentTerms, key: IdempotencyKey
 ) -> Created[Payment]:
     """Pay the invoice of `new.order_id`, issued first when new. Raises OrderAmountDiffers, else as pay_invoice."""
-    if earlier := find_replay(Payment.objects, key):
+    if earlier := find_replay(Payment, key):
         return earlier
     invoice = invoices.issue_for_order(actor=actor, new=new)
     return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
@@ -82,15 +84,19 @@ def _pay(
     key: IdempotencyKey,
     amount: int | None = None,
     currency: str | None = None,
+    reason: str = "",
 ) -> Created[Payment]:
-    if earlier := find_replay(Payment.objects, key):
+    if earlier := find_replay(Payment, key):
         return earlier
     _check_payable(invoice, amount, currency)
-    created = insert_once(Payment.objects, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
+    created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
+    correlation.note(payment_id=created.row.id, invoice_id=invoice.id)
     if created.is_new:
         payment = created.row
-        outbox.record(source=invoice, event=events.of_payment(events.PaymentRequested, payment), actor=actor)
-        invoices.start_payment(invoice=invoice, actor=actor)
+        event = events.of_payment(events.PaymentRequested, payment)
+        outbox.record(source=invoice, event=event, actor=actor, reason=reason)
+        counting.count(events.PaymentRequested, payment)
+        invoices.start_payment(invoice=invoice, actor=actor, reason=reason)
         db.after_commit(lambda: nudge("payments.submit", payment.id))
     return created
 

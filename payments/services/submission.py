@@ -9,13 +9,12 @@ from django.conf import settings
 
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
-from config.kernel.fields import by_id_or
 from outbox.states import advance
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import ChargeRequest, Outcome, Unknown
-from payments.services.locks import PaymentNotFound, lock, try_lock
+from payments.services.locks import find, lock, try_lock
 from payments.services.outcomes import EventResult, apply_outcome, record_payment
 from payments.states import PaymentStatus
 
@@ -42,8 +41,9 @@ def submit(*, payment_id: str, wait: bool = True) -> EventResult:
 @contextlib.contextmanager
 def correlated(payment_id: str) -> Iterator[None]:
     """What is done for a payment later belongs to the request that asked for it. Raises PaymentNotFound."""
-    payment = by_id_or(PaymentNotFound, Payment.objects, payment_id)
-    with correlation.bind(payment.correlation_id or correlation.accept_or_new(None)):
+    payment = find(payment_id)
+    correlation_id = payment.correlation_id or correlation.accept_or_new(None)
+    with correlation.bind(correlation_id, payment_id=payment.id, invoice_id=payment.invoice_id):
         yield
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 APPS = ("billing", "invoices", "outbox", "payments", "webhooks/inbound")
-PACKAGES = ("billing", "config", "invoices", "outbox", "payments", "tests", "webhooks")
+PACKAGES = ("bench", "billing", "config", "invoices", "outbox", "payments", "tests", "webhooks")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +21,8 @@ class Module:
 
     @property
     def is_test(self) -> bool:
-        return "tests" in self.path.split("/") or self.path.endswith("conftest.py")
+        """What measures is not shipped either."""
+        return "tests" in self.path.split("/") or self.path.endswith("conftest.py") or self.path.startswith("bench/")
 
 
 @functools.cache

@@ -24,12 +24,12 @@ INHERITED = {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
 class Run:
     """One embedded run. `lines` is what it has printed so far."""
 
-    def __init__(self, data_dir: Path, *, port: int | None = None) -> None:
+    def __init__(self, data_dir: Path, *, port: int | None = None, **variables: str) -> None:
         self.data_dir = data_dir
         self.port = port or free_port()
         self.lines: list[str] = []
         environment = {name: value for name, value in os.environ.items() if name in INHERITED}
-        environment |= {"DATA_DIR": str(data_dir), "PORT": str(self.port)}
+        environment |= {"DATA_DIR": str(data_dir), "PORT": str(self.port)} | variables
         self.process = subprocess.Popen(
             [sys.executable, "manage.py", "run_embedded"],
             cwd=ROOT,

@@ -1,20 +1,41 @@
 """Provider events and their replays, to look at and to replay."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.contrib import admin, messages
+from django.db.models import Q
+from django.db.models.functions import Left
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import ReadOnlyAdmin, ReadOnlyInline, ReasonedAction, ReasonedActionsAdmin, Said
+from config.admin import (
+    MadeFilter,
+    ReadOnlyAdmin,
+    ReadOnlyInline,
+    ReasonedAction,
+    ReasonedActionsAdmin,
+    RecentValuesFilter,
+    Said,
+    bounded_count,
+    looks,
+)
+from config.admin.dashboard import Tile
+from config.admin.timeline import PAYLOAD_CHARACTERS, Item, Subject, Window
 from config.api.principals import Principal
+from config.kernel.fields import by_id
+from payments.models import Payment
 from webhooks.inbound import services
-from webhooks.inbound.models import ProviderEvent, Replay
-from webhooks.inbound.states import ENDED
+from webhooks.inbound.models import Outcome, ProviderEvent, Replay
+from webhooks.inbound.states import ENDED, ProviderEventStatus
 
 
 class ReplayInline(ReadOnlyInline):
     model = Replay
     fields = ["created_at", "actor", "reason", "status_before", "status_after", "outcome", "error"]
     ordering = ["id"]
+    per_page = 20
 
 
 def _replay(event: ProviderEvent, actor: Principal, reason: str) -> Said:
@@ -29,15 +50,39 @@ def _replay(event: ProviderEvent, actor: Principal, reason: str) -> Said:
 
 @admin.register(ProviderEvent)
 class ProviderEventAdmin(ReasonedActionsAdmin):
-    list_display = ["id", "event_id", "type", "provider", "status", "outcome", "attempts", "received_at"]
-    list_filter = ["status", "provider", "type", "outcome", "received_at"]
+    list_display = ["id", "type", "status", "received_at", "outcome", "attempts", "provider", "event_id"]
+    list_filter = [
+        "status",
+        ("provider", RecentValuesFilter),
+        ("type", RecentValuesFilter),
+        ("outcome", RecentValuesFilter),
+        ("received_at", MadeFilter),
+    ]
     search_fields = [
-        "event_id__exact",
         "our_reference__exact",
         "charge_reference__exact",
+        "event_id__exact",
         "correlation_id__exact",
     ]
+    search_help_text = _("Its id or the provider's, a payment's id or reference, or a correlation id")
     id_search_fields = ["replays"]
+    readonly_fields = ["payment", "document"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("status", "outcome", "attempts"),
+                    ("type", "provider", "account"),
+                    ("payment", "our_reference", "charge_reference"),
+                    ("received_at", "processed_at", "available_at"),
+                    ("id", "event_id", "correlation_id"),
+                    "error",
+                    "document",
+                ]
+            },
+        ),
+    ]
     inlines = [ReplayInline]
     reasoned_actions = [
         ReasonedAction(
@@ -48,10 +93,76 @@ class ProviderEventAdmin(ReasonedActionsAdmin):
         )
     ]
 
+    @admin.display(description=_("payment"))
+    def payment(self, event: ProviderEvent) -> SafeString | str:
+        """The one that it is applied to, found as the service finds it."""
+        ours = Payment.objects.filter(provider=event.provider)
+        found = by_id(ours, event.our_reference)
+        if found is None and event.charge_reference:
+            named = ours.filter(provider_account=event.account, provider_reference=event.charge_reference)
+            found = named.order_by("id").first()
+        return looks.link(found)
+
+    @admin.display(description=_("payload"))
+    def document(self, event: ProviderEvent) -> SafeString:
+        return looks.code(looks.pretty_text(event.payload))
+
 
 @admin.register(Replay)
 class ReplayAdmin(ReadOnlyAdmin):
     list_display = ["id", "event", "actor", "reason", "status_before", "status_after", "outcome", "created_at"]
     list_filter = ["outcome", "status_after", "created_at"]
     search_fields = ["event__event_id__exact", "actor__exact", "correlation_id__exact"]
+    search_help_text = _("Its id, an event's, an actor or a correlation id")
     id_search_fields = ["event"]
+
+
+def attention() -> list[Tile]:
+    """Events that nobody could apply, and those that wait for what they speak of."""
+    return [
+        _events(ProviderEventStatus.DEAD, gettext("Dead provider events"), "bad"),
+        _events(ProviderEventStatus.PARKED, gettext("Parked provider events"), "warn"),
+        _events(ProviderEventStatus.RECEIVED, gettext("Provider events to retry"), "warn"),
+    ]
+
+
+def _events(status: ProviderEventStatus, title: str, tone: str) -> Tile:
+    rows = ProviderEvent.objects.filter(status=status)
+    oldest = rows.order_by("pk").values_list("received_at", flat=True).first()
+    url = f"/admin/inbound/providerevent/?status__exact={status}"
+    return Tile(title, bounded_count(rows.order_by("-pk")), url, looks.oldest_since(oldest), tone)
+
+
+def timeline_provider_events(subject: Subject, window: Window) -> list[Item]:
+    """What providers said about the payments, by our reference or by theirs. One statement."""
+    named = Q(our_reference__in=[payment.pk for payment in subject.payments])
+    for provider in {payment.provider for payment in subject.payments if payment.provider_reference}:
+        references = [row.provider_reference for row in subject.payments if row.provider == provider]
+        named |= Q(provider=provider, charge_reference__in=[text for text in references if text])
+    rows = ProviderEvent.objects.filter(named, **window.before("received_at")).order_by("-id")
+    shown = rows.annotate(head=Left("payload", PAYLOAD_CHARACTERS + 1)).values(
+        "id", "event_id", "type", "provider", "status", "outcome", "error", "attempts", "received_at", "head"
+    )
+    return [_item(row) for row in shown[: window.limit]]
+
+
+def _item(row: Mapping[str, Any]) -> Item:
+    goes_on = len(row["head"]) > PAYLOAD_CHARACTERS
+    return Item(
+        at=row["received_at"],
+        kind=gettext("Provider event"),
+        icon="move_to_inbox",
+        title=row["type"] or gettext("garbage"),
+        href=looks.page_of("inbound", "providerevent", row["id"]),
+        status=looks.label(row["status"], str(ProviderEventStatus(row["status"]).label)),
+        facts=[
+            (gettext("from"), row["provider"]),
+            (gettext("id"), row["event_id"]),
+            (gettext("outcome"), Outcome(row["outcome"]).label if row["outcome"] else ""),
+            (gettext("tries"), row["attempts"]),
+            (gettext("error"), row["error"]),
+        ],
+        payload=row["head"][:PAYLOAD_CHARACTERS] if goes_on else looks.pretty_text(row["head"]),
+        payload_goes_on=goes_on,
+        order=(1, row["id"]),
+    )

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from config.kernel import ids as kernel_ids
 from config.kernel.fields import ExactCharField, PrefixedIdField
+from config.kernel.prepared import PreparedModel
 from payments.providers import base
 from webhooks.inbound.states import WAITING, ProviderEventMachine, ProviderEventStatus
 
@@ -50,7 +51,7 @@ def _is_own(id: str) -> bool:
     return True
 
 
-class ProviderEvent(ProviderEventMachine, models.Model):
+class ProviderEvent(ProviderEventMachine, PreparedModel):
     """One signed webhook, stored once, in the transaction that applies it."""
 
     id = PrefixedIdField(prefix="pev")
@@ -80,7 +81,7 @@ class ProviderEvent(ProviderEventMachine, models.Model):
         verbose_name_plural = _("provider events")
         permissions = [("replay_providerevent", _("Can replay provider events"))]
         constraints = [
-            models.UniqueConstraint(fields=["provider", "account", "event_id"], name="inbound_event_identity"),
+            models.UniqueConstraint(fields=["event_id", "provider", "account"], name="inbound_event_identifiers"),
             models.CheckConstraint(condition=Q(status__in=ProviderEventStatus.values), name="inbound_event_status"),
             models.CheckConstraint(
                 condition=Q(status__in=WAITING, available_at__isnull=False)
@@ -93,6 +94,7 @@ class ProviderEvent(ProviderEventMachine, models.Model):
             models.Index(fields=["status", "id"], name="inbound_event_status_id"),
             models.Index(fields=["our_reference"], name="inbound_event_our_reference"),
             models.Index(fields=["charge_reference"], name="inbound_event_charge_reference"),
+            models.Index(fields=["correlation_id"], name="inbound_event_correlation"),
         ]
 
     def __str__(self) -> str:
@@ -122,6 +124,7 @@ class Replay(models.Model):
     class Meta:
         verbose_name = _("replay")
         verbose_name_plural = _("replays")
+        indexes = [models.Index(fields=["correlation_id"], name="inbound_replay_correlation")]
 
     def __str__(self) -> str:
         return f"{self.event_id} by {self.actor}"

@@ -6,6 +6,6 @@ from webhooks.inbound import services
 
 
 @shared_task(name="webhooks.inbound.sweep")
-def sweep() -> None:
-    """Try again what could not be applied when it came."""
-    services.sweep()
+def sweep() -> int:
+    """Try again what could not be applied when it came; how many."""
+    return services.sweep()

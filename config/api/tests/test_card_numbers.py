@@ -49,10 +49,19 @@ def test_published_test_numbers_are_found(number: str) -> None:
         "card4242424242424242",
         "order 12 4242 4242 4242 4242 exp 12 30",
         "x_4242424242424242_y",
+        "4242.4242.4242.4242.",
+        "4242/4242/4242/4242",
+        "card_4242_4242_4242_4242_y",
+        "6205.5000.0000.0000.004",
+        "3782.822463.10005",
+        "3622_720627_1667",
+        "4242\u200b4242\u200b4242\u200b4242",
+        "\u2060".join("4242424242424242"),
+        "4242\u00ad4242-\ufeff4242 4242",
     ],
 )
 def test_other_spellings_are_found(text: str) -> None:
-    """Blanks, dashes, other digits, neighbours."""
+    """Blanks, dashes, dots, slashes, underscores, what cannot be seen, other digits, neighbours."""
     assert card_numbers.holds(text)
     assert not card_numbers.holds(card_numbers.mask_text(text))
 
@@ -71,10 +80,18 @@ def test_other_spellings_are_found(text: str) -> None:
         "00000000000000000000004242424242424242",
         "tok_visa",
         "99999999999999999999",
+        "4.242.424.242.424.242",
+        "424.242.424.242.424.2",
+        "42.42.42.42.42.42.42.42",
+        "192.168.142.42/24 10.42.42.42",
+        "2026/11/20 22.56.16.123456",
+        "4242.4242.4242.4242.4242",
+        "1.4242.4242.4242.4242",
+        "4242_4242_4242_4241",
     ],
 )
 def test_what_is_no_card_number_passes(text: str) -> None:
-    """Wrong check digit, no issuer, timestamps, phone numbers, other lengths."""
+    """Wrong check digit, no issuer, timestamps, phone numbers, amounts, addresses, versions, other lengths."""
     assert card_numbers.find(text) == []
 
 

@@ -119,13 +119,13 @@ def _things(django_db_blocker: Any, transactional_db: None) -> Any:
 @pytest.mark.usefixtures("_things")
 def test_a_repeated_key_finds_its_row() -> None:
     """The same input finds the row, other owners and operations do not, other input is a conflict that names it."""
-    assert idempotency.find_replay(Thing.objects, KEY) is None
+    assert idempotency.find_replay(Thing, KEY) is None
     thing = Thing.objects.create(**idempotency.key_fields(KEY))
-    assert idempotency.find_replay(Thing.objects, KEY) == Created(thing, False)
-    assert idempotency.find_replay(Thing.objects, dataclasses.replace(KEY, owner="customer:cus_1")) is None
-    assert idempotency.find_replay(Thing.objects, dataclasses.replace(KEY, operation="things.pay")) is None
+    assert idempotency.find_replay(Thing, KEY) == Created(thing, False)
+    assert idempotency.find_replay(Thing, dataclasses.replace(KEY, owner="customer:cus_1")) is None
+    assert idempotency.find_replay(Thing, dataclasses.replace(KEY, operation="things.pay")) is None
     with pytest.raises(IdempotencyKeyReused) as reused:
-        idempotency.find_replay(Thing.objects.all(), dataclasses.replace(KEY, fingerprint="v1:other"))
+        idempotency.find_replay(Thing, dataclasses.replace(KEY, fingerprint="v1:other"))
     assert reused.value.attributes == {"id": str(thing.pk)}
     assert str(thing.pk) in reused.value.detail
 
@@ -136,7 +136,7 @@ def test_one_key_has_one_row() -> None:
     Thing.objects.create(**idempotency.key_fields(KEY))
     Thing.objects.create(**idempotency.key_fields(None))
     Thing.objects.create(**idempotency.key_fields(None))
-    assert idempotency.find_replay(Thing.objects, None) is None
+    assert idempotency.find_replay(Thing, None) is None
     with pytest.raises(IntegrityError):
         Thing.objects.create(**idempotency.key_fields(KEY))
 

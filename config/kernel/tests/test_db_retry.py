@@ -2,15 +2,17 @@
 
 import logging
 import random
+from collections.abc import Callable
+from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
 from config.kernel import db
 from config.kernel.errors import Unavailable
 from config.kernel.tests.models import Shelf
 from config.kernel.tests.shelves import names, put
-from tests.faults import LOCK_WAIT_TIMEOUT, deadlock_at, statements_counted
+from tests.faults import DEADLOCK, LOCK_WAIT_TIMEOUT, deadlock_at, statements_counted
 
 pytestmark = pytest.mark.usefixtures("tables", "no_backoff")
 
@@ -124,3 +126,34 @@ def test_a_lock_wait_timeout_does_not_keep_the_first_half() -> None:
 
     slow()
     assert (len(runs), names()) == (3, ["first"])
+
+
+def test_one_statement_is_committed_by_the_database_and_run_again_after_a_deadlock() -> None:
+    """No transaction is opened around it, yet a deadlock costs nothing."""
+
+    @db.transaction(idempotent=True, is_one_statement=True)
+    def rename() -> tuple[int, bool]:
+        return Shelf.objects.filter(name="a").update(name="b"), connection.in_atomic_block
+
+    put("a")
+    answers = iter([OperationalError(*DEADLOCK), None])
+
+    def run(execute: Callable[..., Any], *statement: Any) -> Any:
+        if error := next(answers):
+            raise error
+        return execute(*statement)
+
+    with connection.execute_wrapper(run):
+        assert rename() == (1, False)
+    assert names() == ["b"]
+
+
+def test_one_statement_is_refused_in_another_use_case() -> None:
+    """There it would be committed with the other's, or rolled back with it."""
+
+    @db.transaction(idempotent=True)
+    def outer() -> None:
+        db.transaction(idempotent=True, is_one_statement=True)(names)()
+
+    with pytest.raises(RuntimeError, match="use case"):
+        outer()

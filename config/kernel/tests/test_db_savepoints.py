@@ -126,3 +126,33 @@ def test_after_commit_is_dropped_with_its_savepoint() -> None:
 
     tell()
     assert told == ["outside"]
+
+
+def test_a_refused_insert_leaves_the_transaction_as_it_was() -> None:
+    """What came before it stays, what was handed over with it is dropped, and the use case goes on."""
+    put("taken")
+
+    @db.transaction(idempotent=True)
+    def insert() -> None:
+        Shelf.objects.create(name="before")
+        db.insert_before_commit(Shelf(name="waiting"))
+        with contextlib.suppress(IntegrityError), db.one_insert():
+            db.insert_before_commit(Shelf(name="dropped"))
+            Shelf.objects.create(name="taken")
+        Shelf.objects.create(name="after")
+
+    insert()
+    assert names() == ["after", "before", "taken", "waiting"]
+
+
+def test_a_refused_insert_costs_no_savepoint() -> None:
+    """The server undoes a refused statement alone."""
+
+    @db.transaction(idempotent=True)
+    def insert() -> None:
+        with db.one_insert():
+            Shelf.objects.create(name="a")
+
+    with statements_counted() as statements:
+        insert()
+    assert statements.seen == 1

@@ -60,6 +60,14 @@ def test_rows_are_found_by_text_or_uuid() -> None:
     assert Shelf.objects.filter(pk__in=[ids.decode("shf", shelf.pk)]).exists()
 
 
+@on_mariadb
+def test_a_lookup_by_id_uses_the_index() -> None:
+    """The digits we send become a UUID once, not the column text for every row."""
+    pks = [make_shelf(name=str(number)).pk for number in range(3)]
+    assert "const" in Shelf.objects.filter(pk=pks[0]).explain()
+    assert "Impossible" not in Shelf.objects.filter(pk=pks[0]).explain()
+
+
 @pytest.mark.parametrize("text", ["shf_nonsense", "pay_01h455vb4pex5vsknk084sn02q", "", "7", 7, 1.5, "shf_é"])
 def test_what_is_no_id_of_this_kind_is_a_validation_error(text: Any) -> None:
     """Callers get an error to translate into 404, never a database error or a silent mismatch."""

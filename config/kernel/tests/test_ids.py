@@ -41,6 +41,13 @@ INVALID = [
     "_prefix_00000000000000000000000000",
     "prefix__00000000000000000000000000",
     "00000000000000000000000000",
+    # What Python's int() would let pass.
+    "prefix_0_23456789abcdefghjkmnpqrs",
+    "prefix_ 0123456789abcdefghjkmnpqr",
+    "prefix_+0123456789abcdefghjkmnpqr",
+    "prefix_0123456789abcdefghjkmnpqré",
+    "prefix_٠123456789abcdefghjkmnpqrs",
+    "prefix_0123456789abcdefghjkmnpqr\udc80",
 ]
 
 
@@ -79,8 +86,8 @@ def test_the_text_sorts_as_the_uuids_do(values: list[uuid.UUID]) -> None:
 
 
 def test_new_ids_are_version_7_and_grow() -> None:
-    """Within one process each new id sorts after the one before."""
-    made = [ids.new_uuid() for _ in range(2000)]
+    """Within one process each new id sorts after the one before, whichever way it is asked for."""
+    made = [value for _ in range(1000) for value in (ids.new_uuid(), ids.decode("inv", ids.new("inv")))]
     assert {value.version for value in made} == {7}
     assert made == sorted(made)
     assert len(set(made)) == len(made)

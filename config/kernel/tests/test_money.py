@@ -19,31 +19,31 @@ def test_the_exponent_is_that_of_iso_4217(currency: str, digits: int) -> None:
 @pytest.mark.parametrize(
     ("amount", "currency", "text"),
     [
-        (1250, "JPY", "1250 JPY"),
+        (1250, "JPY", "1,250 JPY"),
         (1250, "EUR", "12.50 EUR"),
         (5, "EUR", "0.05 EUR"),
         (1250, "KWD", "1.250 KWD"),
         (1250, "CLF", "0.1250 CLF"),
-        (money.MAX_AMOUNT, "EUR", "9999999999.99 EUR"),
+        (money.MAX_AMOUNT, "EUR", "9,999,999,999.99 EUR"),
         (0, "EUR", "0.00 EUR"),
         (-1250, "EUR", "-12.50 EUR"),
     ],
 )
 def test_an_amount_is_displayed_with_its_decimals(amount: int, currency: str, text: str) -> None:
-    """People read major units with as many decimals as the currency has."""
+    """People read major units with as many decimals as the currency has, thousands apart."""
     assert money.display(amount, currency) == text
 
 
 def test_scar_lago_api_643_jpy_is_not_multiplied_by_100() -> None:
     """1000 minor units of JPY are 1000 yen."""
-    assert money.display(1000, "JPY") == "1000 JPY"
+    assert money.display(1000, "JPY") == "1,000 JPY"
 
 
 @given(st.integers(min_value=1, max_value=money.MAX_AMOUNT), st.sampled_from(sorted(money.CURRENCIES)))
 def test_the_display_holds_every_digit_of_the_amount(amount: int, currency: str) -> None:
     """Formatting never rounds."""
     number, code = money.display(amount, currency).split()
-    assert int(number.replace(".", "")) == amount
+    assert int(number.replace(".", "").replace(",", "")) == amount
     assert code == currency
 
 

@@ -54,8 +54,10 @@ class Command(BaseCommand):
 
 
 def _refuse_production() -> None:
-    if settings.SETTINGS_MODULE.endswith(".production") or settings.SECURE_SSL_REDIRECT:
-        raise CommandError("The provider simulator invents money. It does not start with production settings.")
+    if "simulated" not in settings.PROVIDERS:
+        raise CommandError(
+            "The provider simulator invents money. It starts where PROVIDERS has it, never in production."
+        )
 
 
 def _server(options: dict[str, Any]) -> SimulatorServer:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from config.settings.env import BASE_DIR
+from config.tests import production
 from payments.providers.base import ChargeRequest, Succeeded
 from payments.tests.providers.conftest import provider_at
 
@@ -97,8 +98,9 @@ def failure(*options: str, environment: dict[str, str] | None = None) -> str:
 
 def test_it_refuses_production() -> None:
     """Invented money has no place there."""
-    production = {"DJANGO_SETTINGS_MODULE": "config.settings.production", "SECRET_KEY": "a", "FINGERPRINT_KEY": "b"}
-    assert "invents money" in failure(environment=production)
+    environment = production.GOOD | {"DJANGO_SETTINGS_MODULE": production.SETTINGS}
+    assert "invents money" in failure(environment=environment)
+    assert "invents money" in failure(environment={"PROVIDERS": "manual"})
 
 
 def test_it_says_what_is_wrong_with_its_options(running: "subprocess.Popen[str]", tmp_path: Path) -> None:

@@ -18,6 +18,10 @@ from webhooks.inbound.states import WAITING, ProviderEventStatus
 
 logger = logging.getLogger(__name__)
 
+_LEARNED = ("type", "our_reference", "charge_reference")
+_CONCLUDED = (*_LEARNED, "status", "outcome", "error", "attempts", "available_at", "processed_at")
+"""All that a try changes: the payload is long and stays."""
+
 POISON = (django.db.IntegrityError, django.db.DataError)
 """Database errors that running the same transaction again does not cure. They leave it like any other; what stands
 around the outermost transaction then notes them on the event in a new one: neither lost nor tried for ever."""
@@ -68,7 +72,7 @@ def conclude(row: ProviderEvent, verdict: Verdict) -> None:
     if row.status not in WAITING:
         row.available_at = None
         row.processed_at = clock.now()
-    row.save()
+    row.save(update_fields=_CONCLUDED)
 
 
 def _move(row: ProviderEvent, outcome: Outcome) -> None:

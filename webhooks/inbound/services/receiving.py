@@ -1,6 +1,7 @@
 """A webhook arrives: verified, stored once, applied in the same transaction."""
 
 import dataclasses
+import logging
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -9,10 +10,13 @@ from django.utils import timezone
 
 from config.kernel import clock, correlation, db
 from config.kernel.errors import NotFound
+from config.observability import counters
 from payments.providers import base, registry
 from webhooks.inbound.models import Outcome, ProviderEvent
 from webhooks.inbound.services import applying, payloads
 from webhooks.inbound.services.applying import Verdict
+
+logger = logging.getLogger(__name__)
 
 
 class UnknownEndpoint(NotFound):
@@ -63,8 +67,21 @@ def receive(*, path: str, body: bytes, headers: Mapping[str, str]) -> Answer:
     raises, so that the provider sends it again.
     """
     provider = _provider_at(path)
-    provider.verify_webhook(body=body, headers=headers, now=timezone.now())
+    try:
+        provider.verify_webhook(body=body, headers=headers, now=timezone.now())
+    except base.BadSignature:
+        counters.WEBHOOKS.count(provider.name, "bad_signature")
+        raise
     webhook = _read(provider, body)
+    answer = _store_or_note(webhook)
+    counters.WEBHOOKS.count(webhook.provider, answer.status)
+    told = {"event_id": webhook.event_id, "type": webhook.event.type if webhook.event else "", "outcome": answer.status}
+    correlation.note(provider=webhook.provider, provider_event_id=answer.id)
+    logger.info("webhook", extra=told)
+    return answer
+
+
+def _store_or_note(webhook: _Webhook) -> Answer:
     try:
         return _store(webhook)
     except applying.POISON as error:
@@ -98,12 +115,12 @@ def _store(webhook: _Webhook) -> Answer:
     """In one transaction, so that neither the event nor its effect is ever there without the other."""
     row = webhook.row()
     try:
-        with db.savepoint():
+        with db.one_insert():
             row.save(force_insert=True)
     except IntegrityError:
         return Answer(status="duplicate", id=_first_id(webhook))
     applying.conclude(row, webhook.verdict or applying.attempt(row, webhook.event))
-    return Answer(status=row.status, id=row.id)
+    return Answer(status=str(row.status), id=row.id)
 
 
 def _first_id(webhook: _Webhook) -> str:

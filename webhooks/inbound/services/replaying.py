@@ -45,7 +45,7 @@ def replay(*, provider_event_id: str, actor: Principal, reason: str) -> Replay:
 def _replay(provider_event_id: str, actor: Principal, reason: str, verdict: Verdict | None = None) -> Replay:
     """A `verdict` spares the try."""
     row = by_id_or(EventNotFound, ProviderEvent.objects.select_for_update(), provider_event_id)
-    with correlation.bind(row.correlation_id):
+    with correlation.bind(row.correlation_id, provider_event_id=row.id):
         verdict = verdict or applying.attempt(row)
     return _log(row, verdict, actor, reason)
 

@@ -24,7 +24,7 @@ def sweep(*, limit: int = BATCH) -> int:
     due = ProviderEvent.objects.due(clock.now()).order_by("available_at", "id").values_list("id", "correlation_id")
     taken = 0
     for provider_event_id, correlation_id in list(due[:limit]):
-        with correlation.bind(correlation_id):
+        with correlation.bind(correlation_id, provider_event_id=provider_event_id):
             taken += _retry_or_note(provider_event_id)
     return taken
 

@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from config.kernel import ids
+from config.kernel import correlation, ids
 from invoices.models import Invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment, Receipt
@@ -153,6 +153,16 @@ def test_the_requests_correlation_id_is_kept_with_the_event_and_its_effects() ->
     send(body, headers=signed(body) | {"X-Request-ID": "req-from-provider"})
     assert ProviderEvent.objects.get().correlation_id == "req-from-provider"
     assert OutboxEvent.objects.get(type="invoice.paid").correlation_id == "req-from-provider"
+
+
+def test_what_a_webhook_causes_carries_the_id_of_the_payments_request() -> None:
+    """The webhook's own stays with the provider event: one id finds all of a payment."""
+    with correlation.bind("req-of-the-shop"):
+        payment = make_payment()
+    body = event_about(payment)
+    send(body, headers=signed(body) | {"X-Request-ID": "req-from-provider"})
+    assert ProviderEvent.objects.get().correlation_id == "req-from-provider"
+    assert OutboxEvent.objects.get(type="invoice.paid").correlation_id == "req-of-the-shop"
 
 
 CARD = "4242424242424242"

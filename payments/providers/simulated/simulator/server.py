@@ -205,6 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(error(status, "invalid_request_error", code, message))
 
     def _send(self, answer: Answer) -> None:
+        headers = getattr(self, "headers", {})  # absent while what came is not HTTP
+        told = {"method": self.command, "status": answer.status, "request_id": headers.get("X-Request-ID", "")}
+        logger.info("answered", extra=told)
         body = answer.content
         self.send_response(answer.status)
         self.send_header("Content-Type", "application/json")

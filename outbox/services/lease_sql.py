@@ -1,0 +1,55 @@
+"""The two statements of every batch that claim and move a cursor; composed by the ORM each takes ten times the CPU.
+
+True when the cursor was as the caller believes. Times are the database's.
+"""
+
+from typing import Any
+
+from django.db import connection
+
+from outbox.models import Cursor
+
+_TABLE = Cursor._meta.db_table
+
+_NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
+_LATER = {
+    "mysql": "UTC_TIMESTAMP(6) + INTERVAL %(seconds)s * 1000000 MICROSECOND",
+    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %(seconds)s || ' seconds')",
+}
+
+
+def claim(*, id: int, token: int, owner: str, seconds: float) -> bool:
+    """Lease a free cursor whose latest token is `token` for `seconds`, under the next token."""
+    now, later = _NOW[connection.vendor], _LATER[connection.vendor]
+    return _update(
+        f"""
+        UPDATE {_TABLE} SET lease_owner = %(owner)s, lease_token = %(token)s + 1, lease_expires_at = {later}
+        WHERE id = %(id)s AND lease_token = %(token)s AND (lease_expires_at IS NULL OR lease_expires_at <= {now})
+        """,
+        {"id": id, "token": token, "owner": owner, "seconds": seconds},
+    )
+
+
+def move(*, subscriber: str, shard: int, token: int, position: int, to: int, seconds: float | None) -> bool:
+    """Move a cursor from `position` on `to` another, no longer backing off; leased for `seconds`, or given back."""
+    later = "NULL" if seconds is None else _LATER[connection.vendor]
+    return _update(
+        f"""
+        UPDATE {_TABLE} SET position = %(to)s, failures = 0, available_at = NULL, lease_expires_at = {later}
+        WHERE subscriber = %(subscriber)s AND shard = %(shard)s AND lease_token = %(token)s AND position = %(position)s
+        """,
+        {
+            "subscriber": subscriber,
+            "shard": shard,
+            "token": token,
+            "position": position,
+            "to": to,
+            "seconds": seconds,
+        },
+    )
+
+
+def _update(sql: str, parameters: dict[str, Any]) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return bool(cursor.rowcount)

@@ -1,0 +1,79 @@
+"""Reading the log: the next events of a shard for one subscriber, under its lease."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import connection
+
+from config.kernel import ids
+from outbox.models import OutboxEvent
+from outbox.services.leases import Lease
+from outbox.services.run import Batch
+from outbox.services.sequencing import LogCorrupted
+from outbox.subscribers.base import PublishedEvent
+from outbox.subscribers.registry import Subscriber
+
+_TABLE = OutboxEvent._meta.db_table
+_PREFIX = OutboxEvent._meta.get_field("id").prefix
+
+# What the relay does most. A model instance, a datetime and a parsed `data` per event cost more than all the rest of
+# publishing it. Times are stored in UTC.
+_PUBLISHED = f"""
+    SELECT id, type, version, data, aggregate_type, aggregate_id, sequence, shard, position, actor, correlation_id,
+        CAST(occurred_at AS CHAR)
+    FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s
+"""
+
+_TYPES = f"""
+    SELECT type, COUNT(*), MAX(position)
+    FROM (SELECT type, position FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s) AS next
+    GROUP BY type
+"""
+
+
+def for_publisher(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[PublishedEvent]:
+    """What `subscriber` hears of the next `limit` positions. Raises LogCorrupted for a gap."""
+    found = published(shard=lease.shard, after=lease.position, limit=limit)
+    through = _through(lease, count=len(found), highest=found[-1].position if found else lease.position)
+    return Batch([event for event in found if subscriber.hears(event.type)], through)
+
+
+def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[OutboxEvent]:
+    """What `subscriber` hears of the next `limit` positions; the rest is not loaded. Raises LogCorrupted for a gap."""
+    found = _select(_TYPES, [lease.shard, lease.position, limit])
+    count, highest = sum(row[1] for row in found), max((row[2] for row in found), default=lease.position)
+    through = _through(lease, count=count, highest=highest)
+    heard = [row[0] for row in found if subscriber.hears(row[0])]
+    if not heard:
+        return Batch([], through)
+    stretch = OutboxEvent.objects.filter(shard=lease.shard, position__gt=lease.position, position__lte=through)
+    return Batch(list(stretch.filter(type__in=heard).order_by("position")), through)
+
+
+def published(*, shard: int, after: int, limit: int) -> list[PublishedEvent]:
+    """The events of `shard` at the first `limit` positions beyond `after`."""
+    found = _select(_PUBLISHED, [shard, after, limit])
+    return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+
+
+def _select(sql: str, parameters: list[int]) -> Sequence[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: Sequence[Any] = cursor.fetchall()
+        return rows
+
+
+def _through(lease: Lease, *, count: int, highest: int) -> int:
+    if highest != lease.position + count:
+        raise LogCorrupted(f"{lease}: positions {lease.position + 1} to {highest} have gaps")
+    return highest
+
+
+def _public_id(stored: object) -> str:
+    """From the UUID as the driver returns it."""
+    return ids.from_number(_PREFIX, int(str(stored).replace("-", ""), 16))
+
+
+def _timestamp(stored: str) -> str:
+    """From the text of a datetime in UTC; SQLite leaves out a fraction that is zero."""
+    return f"{stored[:10]}T{stored[11:19]}{stored[19:] or '.000000'}Z"

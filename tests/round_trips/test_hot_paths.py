@@ -1,0 +1,83 @@
+"""What a whole request sends to the database, authentication, BEGIN, COMMIT and savepoints included.
+
+Each is a round trip. One more is a regression: raise a number only with a reason in the commit.
+"""
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from config.tests.test_mariadb import sent
+from outbox.models import OutboxEvent
+from payments import services as payments
+from payments.models import Payment
+from payments.tests.factories import make_payment
+from payments.tests.simulator import connected_simulator
+from tests.api import ApiConsumer
+from webhooks.inbound.tests.sending import event_about, send
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'mysql'", reason="counted by MariaDB"),
+]
+
+
+@pytest.fixture
+def api() -> ApiConsumer:
+    """Its key has been used this minute: the first use of a minute is written down."""
+    consumer = ApiConsumer()
+    consumer.get("invoices/nonsense")
+    return consumer
+
+
+def cost(request: Callable[[], Any], status: int) -> int:
+    """Round trips of a request on a connection that is already open."""
+    assert connection.connection is not None
+    with sent() as counted:
+        response = request()
+    assert response.status_code == status, response.content
+    return counted.statements
+
+
+def test_creating_an_invoice_takes_eleven_round_trips(api: ApiConsumer) -> None:
+    """Key; BEGIN, replay?, invoice, lines, journal, entries, event, COMMIT; lines and events for the answer."""
+    body = {"amount": 1250, "currency": "EUR"}
+    assert cost(lambda: api.post("invoices", body, key=uuid.uuid4().hex), 201) == 11
+
+
+def test_paying_takes_eight_round_trips(api: ApiConsumer) -> None:
+    """Key; BEGIN, lock, replay?, payment, invoice, events, COMMIT."""
+    invoice = api.create_invoice()
+    assert cost(lambda: api.pay(invoice["id"]), 201) == 8
+
+
+def test_a_replay_takes_five_round_trips(api: ApiConsumer) -> None:
+    """Key; BEGIN, lock, replay, COMMIT."""
+    invoice, key = api.create_invoice(), uuid.uuid4().hex
+    api.pay(invoice["id"], key=key)
+    assert cost(lambda: api.pay(invoice["id"], key=key), 200) == 5
+
+
+def test_getting_an_invoice_takes_five_round_trips_whatever_its_history(api: ApiConsumer) -> None:
+    """Key; invoice, lines, payments, events: with one payment, and with twenty-one and a hundred events."""
+    invoice = api.create_invoice()
+    for attempts in (1, 20):
+        for _ in range(attempts):
+            payment = api.post(f"invoices/{invoice['id']}/pay", {"provider": "manual"}, key=uuid.uuid4().hex).json()
+            api.post(f"payments/{payment['id']}/fail")
+        assert cost(lambda: api.get(f"invoices/{invoice['id']}"), 200) == 5
+    assert OutboxEvent.objects.count() >= 100
+
+
+def test_applying_a_webhook_takes_fifteen_round_trips(api: ApiConsumer) -> None:
+    """BEGIN, inbox, SAVEPOINT, find, two locks, booked?, payment, invoice, four inserts, inbox, COMMIT."""
+    with connected_simulator() as simulator:
+        simulator.core.dials = simulator.core.dials.changed({"drop": 1.0})
+        payment = make_payment(token="tok_pending")
+        payments.submit(payment_id=payment.id)
+    payment = Payment.objects.get(id=payment.id)
+    body = event_about(payment, charge=payment.provider_reference)
+    assert cost(lambda: send(body), 200) == 15
