@@ -2,7 +2,7 @@
 
 from outbox.services.held import HeldEventNotFound, NotFirstInLine, requeue_held, skip_held
 from outbox.services.record import record, shard_of
-from outbox.services.relay import Progress, drain, relay_for, relay_once
+from outbox.services.relay import Progress, drain, relay_for, relay_once, rest_after
 from outbox.services.status import SubscriberStatus, status
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "relay_for",
     "relay_once",
     "requeue_held",
+    "rest_after",
     "shard_of",
     "skip_held",
     "status",

@@ -20,6 +20,10 @@ from outbox.subscribers.registry import Subscriber
 
 logger = logging.getLogger(__name__)
 
+REST_FACTOR = 4
+MAX_REST_SECONDS = 1.0
+"""How long to gather events after a pass that was not behind: so many times as long as the pass took, at most this."""
+
 PATIENCE_SECONDS = 1.0
 """A subscriber that has taken longer than this leaves its other shards to the next pass: the others wait no longer."""
 
@@ -28,7 +32,8 @@ PATIENCE_SECONDS = 1.0
 class Progress:
     """How many events were numbered, delivered, newly held; how often a shard backed off or a lease was lost.
 
-    `moved` counts positions that cursors passed, events of no interest included.
+    `moved` counts positions that cursors passed, events of no interest included; `full_batches` those that left more
+    behind them, as far as one can tell.
     """
 
     sequenced: int = 0
@@ -37,6 +42,7 @@ class Progress:
     moved: int = 0
     backed_off: int = 0
     leases_lost: int = 0
+    full_batches: int = 0
 
     @property
     def did_something(self) -> bool:
@@ -71,9 +77,26 @@ def relay_once(*, stop: Stop = never, batch_size: int | None = None, only: Colle
 
 
 def relay_for(*, seconds: float) -> Progress:
-    """Passes until nothing is left to do now, or `seconds` are over."""
+    """Passes until nothing is left to do now, or `seconds` are over; with rests between them while events come in."""
     deadline = time.monotonic() + seconds
-    return drain(stop=lambda: time.monotonic() >= deadline)
+    total = Progress()
+    while True:
+        started = time.monotonic()
+        progress = relay_once(stop=lambda: time.monotonic() >= deadline)
+        total += progress
+        rest_seconds = rest_after(progress, pass_seconds=time.monotonic() - started)
+        if not progress.did_something or time.monotonic() + rest_seconds >= deadline:
+            return total
+        time.sleep(rest_seconds)
+
+
+def rest_after(progress: Progress, *, pass_seconds: float) -> float:
+    """Seconds to gather events before the next pass. None while there is a backlog.
+
+    A pass costs as much for one event of a shard as for hundreds: without rests, a relay under steady load would keep a
+    processor and the database busy with batches of one.
+    """
+    return 0 if progress.full_batches else min(pass_seconds * REST_FACTOR, MAX_REST_SECONDS)
 
 
 def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
@@ -99,7 +122,8 @@ def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
 
 def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
     try:
-        progress.sequenced += sequencing.sequence(lease=lease, batch_size=batch_size)
+        sequenced = sequencing.sequence(lease=lease, batch_size=batch_size)
+        progress += Progress(sequenced=sequenced, full_batches=int(sequenced >= batch_size))
     except LeaseLost:
         _note_lost(lease, progress)
     except (LogCorrupted, Unavailable):
@@ -141,7 +165,11 @@ def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, bat
         _back_off(lease, progress)
         return None
     progress += Progress(
-        delivered=run.delivered, held=run.held, moved=run.moved, backed_off=int(run.unreachable is not None)
+        delivered=run.delivered,
+        held=run.held,
+        moved=run.moved,
+        backed_off=int(run.unreachable is not None),
+        full_batches=int(run.moved >= batch_size),
     )
     return run
 

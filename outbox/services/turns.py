@@ -1,7 +1,7 @@
-"""One relay task at a time: a second one would only hold a worker's slot that payments and webhooks wait for.
+"""One relay at a time: a second one would only cost the processor, and hold a worker's slot that payments wait for.
 
-Only tasks take turns; `relay_outbox` does not, and correctness rests on the leases alone. A turn that was not taken is
-lost for a second at most: the run that holds it goes on while there is work, and the beat asks again.
+Tasks leave while another task or a `relay_outbox` has the turn. It is a courtesy, correctness rests on the leases: a
+turn lost by mistake costs a second, because whoever holds it goes on while there is work, and the beat asks again.
 """
 
 import contextlib
@@ -14,6 +14,8 @@ from django.core.cache import cache
 logger = logging.getLogger(__name__)
 
 TURN_KEY = "outbox:relaying"
+PROCESS_TURN_SECONDS = 3
+"""How long a `relay_outbox` that hangs or was killed keeps tasks from stepping in."""
 
 
 @contextlib.contextmanager
@@ -27,7 +29,15 @@ def turn() -> Iterator[bool]:
         yield is_ours
     finally:
         if is_ours:
-            _give_back()
+            give_back()
+
+
+def take_for_process() -> None:
+    """Called by `relay_outbox` before each pass, whoever has the turn: tasks leave while it comes round again."""
+    try:
+        cache.set(TURN_KEY, 1, timeout=PROCESS_TURN_SECONDS)
+    except Exception as error:
+        logger.debug("relaying beside the tasks: %s", error)
 
 
 def _take() -> bool:
@@ -39,7 +49,8 @@ def _take() -> bool:
         return True
 
 
-def _give_back() -> None:
+def give_back() -> None:
+    """Let the next task that comes relay."""
     try:
         cache.delete(TURN_KEY)
     except Exception as error:

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
-from outbox import tasks
+from outbox import services, tasks
 from outbox.services import turns
 from outbox.tests.support import Wire, aggregate, record
 
@@ -55,3 +55,31 @@ def test_without_a_cache_everybody_relays(settings: Settings) -> None:
         assert first
         assert second
     assert tasks.relay() is True
+
+
+def test_tasks_leave_while_a_process_relays() -> None:
+    """`relay_outbox` takes the turn at each pass, from whoever has it."""
+    record(aggregate())
+    with turns.turn():
+        turns.take_for_process()
+    turns.take_for_process()
+    assert tasks.relay() is False
+    assert Wire.sent == []
+    cache.touch(turns.TURN_KEY, 0)
+    assert tasks.relay() is True
+
+
+def test_a_relay_rests_while_it_keeps_up_and_not_while_it_is_behind() -> None:
+    """The rest gathers a batch; with a full batch there is one already."""
+    assert services.rest_after(services.Progress(delivered=1), pass_seconds=0.01) == pytest.approx(0.04)
+    assert services.rest_after(services.Progress(delivered=1), pass_seconds=9) == 1
+    assert services.rest_after(services.Progress(delivered=500, full_batches=1), pass_seconds=0.01) == 0
+
+
+def test_a_pass_says_when_it_left_a_backlog() -> None:
+    """A full batch of the sequencer or of a subscriber."""
+    record(aggregate(), 7)
+    assert services.relay_once(batch_size=5).full_batches >= 1
+    services.drain()
+    record(aggregate(), 2)
+    assert services.relay_once(batch_size=5).full_batches == 0

@@ -14,7 +14,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from config.kernel.errors import Unavailable
 from outbox import services
-from outbox.services import Progress
+from outbox.services import Progress, turns
 from outbox.subscribers import registry
 
 logger = logging.getLogger(__name__)
@@ -83,11 +83,14 @@ class Command(BaseCommand):
         while not stopping.is_set():
             wait_seconds = self._pass(stopping, options)
             stopping.wait(wait_seconds)
+        turns.give_back()
         logger.info("stopped")
 
     def _pass(self, stopping: threading.Event, options: dict[str, Any]) -> float:
         """One pass; how long to wait before the next, in seconds."""
         started = time.monotonic()
+        if not options["subscriber"]:
+            turns.take_for_process()
         try:
             progress = services.relay_once(
                 stop=stopping.is_set, batch_size=options["batch_size"], only=options["subscriber"]
@@ -98,7 +101,9 @@ class Command(BaseCommand):
             return _DATABASE_RETRY_SECONDS
         if progress != Progress():
             logger.info("%s in %.3f s", _summary(progress), time.monotonic() - started)
-        return 0 if progress.did_something else _IDLE_SECONDS
+        if not progress.did_something:
+            return _IDLE_SECONDS
+        return services.rest_after(progress, pass_seconds=time.monotonic() - started)
 
 
 def _summary(progress: Progress) -> str:
