@@ -161,7 +161,10 @@ def _payments() -> Component:
 
 def _worker() -> Component:
     """When the relay's task, due every second, ended last in any process that counts in our folder."""
-    latest = _relay_ended_at() if settings.METRICS_DIR else 0.0
+    try:
+        latest = _relay_ended_at() if settings.METRICS_DIR else 0.0
+    except OSError:
+        latest = 0.0
     if not latest:
         return {"detail": "not known here: no worker has counted in this process's PROMETHEUS_MULTIPROC_DIR"}
     age = round(max(0.0, time.time() - latest), 1)

@@ -118,8 +118,8 @@ def attention() -> list[Tile]:
 
 
 def _undelivered() -> Tile:
-    """Of the subscriber that has the most before it."""
-    most = max(services.status(), key=lambda each: each.lag + each.held)
+    """Of the subscriber whose oldest event has waited longest."""
+    most = max(services.status(), key=lambda each: (each.oldest_age_seconds or 0, each.lag + each.held))
     oldest = most.oldest_age_seconds or 0
     return Tile(
         gettext("Undelivered events"),

@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 from config.admin import looks
 from config.admin.paginator import BoundedCount
 from config.admin.read_only import ReadOnlyAdmin
+from config.kernel.fields import PrefixedIdField, by_id
 
 MAX_HITS = 20
 
@@ -60,12 +61,16 @@ def find(request: HttpRequest) -> HttpResponse:
 
 def _hits(request: HttpRequest, term: str) -> Sequence[Any]:
     """An object whose own id it is, else every one that is known under it."""
+    seen = {
+        model: model_admin
+        for model, model_admin in admin.site._registry.items()
+        if isinstance(model_admin, ReadOnlyAdmin) and model_admin.has_view_permission(request)
+    }
+    for model in seen:
+        if isinstance(model._meta.pk, PrefixedIdField) and (row := by_id(model._default_manager, term)):
+            return [row]
     hits: list[Any] = []
-    for model, model_admin in admin.site._registry.items():
-        if isinstance(model_admin, ReadOnlyAdmin) and model_admin.has_view_permission(request):
-            found = model_admin.find(term)[: MAX_HITS - len(hits)]
-            rows = list(model._default_manager.filter(pk__in=found).order_by("-pk")) if found else []
-            if [str(row.pk) for row in rows] == [term]:
-                return rows
-            hits += rows
+    for model, model_admin in seen.items():
+        found = model_admin.find(term)[: MAX_HITS - len(hits)]
+        hits += model._default_manager.filter(pk__in=found).order_by("-pk") if found else []
     return hits

@@ -28,8 +28,6 @@ else:
     from unfold.admin import ModelAdmin, TabularInline
     from unfold.views import ChangeList
 
-"""How the names of search fields end that are not searched as contained text."""
-
 
 class BoundedList(ChangeList):
     """Counts no further than its paginator does, and says nothing of a total it does not know.

@@ -10,6 +10,7 @@ from django.db.models import Q
 MAX_FOUND = 1000
 """Rows that one search finds at most, the newest."""
 EXACT = "__exact"
+"""How the names of search fields end that are not searched as contained text."""
 
 
 def by_ids(model: type[models.Model], term: str, paths: Iterable[str]) -> Iterator[Q]:

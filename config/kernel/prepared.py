@@ -68,7 +68,10 @@ class Select(Generic[Row]):
         assert not parameters, sql
         assert not query.select_related, sql
         columns = [column for column, _, _ in compiler.select]
-        converters = [(at, each, column) for at, (each, column) in compiler.get_converters(columns).items()]
+        converters = [
+            (at, [_unbound(convert, connection) for convert in each], column)
+            for at, (each, column) in compiler.get_converters(columns).items()
+        ]
         compiled = sql, converters, [column.target.attname for column in columns]
         self._compiled[connection.vendor] = compiled
         return compiled
@@ -78,8 +81,14 @@ def _converted(row: Sequence[Any], converters: Any, connection: BaseDatabaseWrap
     values = list(row)
     for at, functions, column in converters:
         for convert in functions:
-            values[at] = convert(values[at], column, connection)
+            bound = getattr(connection.ops, convert) if isinstance(convert, str) else convert
+            values[at] = bound(values[at], column, connection)
     return values
+
+
+def _unbound(convert: Any, connection: BaseDatabaseWrapper) -> Any:
+    """A converter of the backend by its name: kept as it is, it would keep this thread's connection open for ever."""
+    return convert.__name__ if getattr(convert, "__self__", None) is connection.ops else convert
 
 
 class PreparedModel(models.Model):

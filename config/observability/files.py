@@ -13,6 +13,7 @@ import logging
 import operator
 import os
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ REGISTRY = CollectorRegistry()
 MAKING = threading.RLock()
 ARCHIVE = "archive"
 MAX_NAMESAKES = 1000
+INITIAL_BYTES = 1024 * 1024
+LARGEST_OVERHEAD_BYTES = 32
+"""Of a number in a file, besides its key."""
 
 logger = logging.getLogger(__name__)
 _told: set[str] = set()
@@ -38,6 +42,27 @@ def note_loss(name: str, error: Exception) -> None:
     if name not in _told:
         _told.add(name)
         logger.warning("%s is not counted: %r", name, error)
+
+
+class ReservedDict(MmapedDict):
+    """The library maps files with holes, and writing into a hole on a full disk kills the process (SIGBUS): here the
+    space is taken first, and a full disk is an OSError that costs the count."""
+
+    def __init__(self, filename: str, read_mode: bool = False) -> None:
+        if not read_mode:
+            with open(filename, "ab") as file:
+                _reserve(file.fileno(), INITIAL_BYTES)
+        super().__init__(filename, read_mode)  # type: ignore[no-untyped-call]
+
+    def _init_value(self, key: str) -> None:
+        if self._used + len(key.encode()) + LARGEST_OVERHEAD_BYTES > self._capacity:
+            _reserve(self._f.fileno(), self._capacity * 2)
+        super()._init_value(key)  # type: ignore[no-untyped-call]
+
+
+def _reserve(file: int, size: int) -> None:
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
 
 
 class _Process:
@@ -90,12 +115,13 @@ def prepare() -> None:
     with MAKING:
         if settings.METRICS_DIR and not _prepared:
             _choose_folder()
-            archive_the_dead()
             _prepared = True
+            archive_the_dead()
 
 
 def _choose_folder() -> None:
     _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    values.MmapedDict = ReservedDict  # type: ignore[attr-defined]
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_folder())
     values.ValueClass = values.MultiProcessValue(_process.name)
 
@@ -117,15 +143,25 @@ def archive_the_dead() -> None:
                 continue
             with held:
                 for path in sorted(_folder().glob(f"*_{alive.stem}.db")):
-                    _archive(path)
+                    _archive_or_put_aside(path)
                 alive.unlink()
+
+
+def _archive_or_put_aside(path: Path) -> None:
+    """A file that a full disk or a power cut left unreadable costs its own numbers and nobody else's."""
+    try:
+        _archive(path)
+    except (struct.error, ValueError) as error:
+        logger.warning("the numbers in %s cannot be read and are left out: %s", path.name, error)
+        path.rename(path.with_suffix(".broken"))
 
 
 def _archive(path: Path) -> None:
     kind = path.name.rpartition("_")[0]
     combine = max if kind.startswith("gauge") else operator.add
-    archive = MmapedDict(str(_folder() / f"{kind}_{ARCHIVE}.db"))
-    for key, value, timestamp, _ in MmapedDict.read_all_values_from_file(str(path)):
+    numbers = list(MmapedDict.read_all_values_from_file(str(path)))
+    archive: Any = ReservedDict(str(_folder() / f"{kind}_{ARCHIVE}.db"))
+    for key, value, timestamp, _ in numbers:
         archive.write_value(key, combine(archive.read_value(key)[0], value), timestamp)
     archive.close()
     path.unlink()

@@ -153,3 +153,11 @@ class Handler(logging.StreamHandler[Any]):
             self.flush()
         except Exception as error:
             counters.LOG_LINES_LOST.count(type(error).__name__)
+
+
+class EventHandler(Handler):
+    """For the log publisher, to whom a line that was not written is an event that was not delivered: it hears of it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream.write(self.format(record) + self.terminator)
+        self.flush()

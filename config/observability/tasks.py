@@ -17,15 +17,9 @@ logger = logging.getLogger(__name__)
 
 
 def connect() -> None:
-    """Hear of every task that this process sends or runs."""
-    signals.before_task_publish.connect(_send)
+    """Hear of every task that this process runs; what it sends, `config.celery.nudge` gives the id."""
     signals.task_prerun.connect(_begin)
     signals.task_postrun.connect(_end)
-
-
-def _send(headers: dict[str, Any] | None = None, **_: Any) -> None:
-    if headers is not None and correlation.current():
-        headers[HEADER] = correlation.current()
 
 
 def _begin(task_id: str, task: Task[Any, Any], **_: Any) -> None:

@@ -25,7 +25,7 @@ def _options(engine: str) -> dict[str, Any]:
 
 _default: dict[str, Any] = dict(dj_database_url.parse(env.database_url, conn_max_age=60, conn_health_checks=True))
 _default["ENGINE"] = {"django.db.backends.mysql": "config.mariadb"}.get(_default["ENGINE"], _default["ENGINE"])
-_default["OPTIONS"] = _options(_default["ENGINE"]) | _default.get("OPTIONS", {})
+_default["OPTIONS"] = _default.get("OPTIONS", {}) | _options(_default["ENGINE"])
 _default["TEST"] = {"CHARSET": "utf8mb4"}  # Whatever the server's default is: latin1 holds few names.
 
 DATABASES = {"default": _default}

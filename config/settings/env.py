@@ -91,17 +91,22 @@ class Env(BaseSettings):
     @classmethod
     def _is_a_database(cls, value: str) -> str:
         try:
-            found = dj_database_url.parse(value)
-        except ValueError:
-            found = {}
-        if urlsplit(value).scheme not in {"mysql", "sqlite"} or not found.get("NAME"):
+            is_known = urlsplit(value).scheme in {"mysql", "sqlite"} and bool(dj_database_url.parse(value).get("NAME"))
+        except ValueError:  # its text holds parts of the password
+            is_known = False
+        if not is_known:
             raise ValueError("set mysql://user:password@host:3306/name (MariaDB) or sqlite:///path")
         return value
 
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, value: str) -> str:
-        if value and not re.fullmatch(r"rediss?://[^/\s]+(/\d*)?(\?\S*)?", value):
+        try:
+            parts = urlsplit(value)
+            is_known = bool(parts.hostname) and parts.port != 0 and not parts.fragment
+        except ValueError:  # its text holds parts of the password
+            is_known = False
+        if value and not (is_known and re.fullmatch(r"rediss?://[^/\s]+(/\d*)?(\?\S*)?", value)):
             raise ValueError("set redis://host:6379/0, or rediss://… for TLS")
         return value
 

@@ -18,7 +18,7 @@ def logging_in(format: str) -> dict[str, Any]:
         "handlers": {
             "console": {"class": "config.observability.logs.Handler", "formatter": format},
             "events": {
-                "class": "config.observability.logs.Handler",
+                "class": "config.observability.logs.EventHandler",
                 "formatter": "message",
                 "stream": "ext://sys.stdout",
             },

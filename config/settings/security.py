@@ -9,7 +9,7 @@ CSRF_TRUSTED_ORIGINS = env.csrf_trusted_origins
 AUTH_USER_MODEL = "billing.User"
 
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "billing.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.BCryptSHA256PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]

@@ -116,7 +116,7 @@ def detailed_within(seconds: float) -> dict[str, str]:
 @pytest.mark.django_db(transaction=True)
 def test_a_cache_that_is_gone_is_down(settings: Any) -> None:
     """The others are still reported."""
-    backend = "django.core.cache.backends.redis.RedisCache"
+    backend = "config.redis_cache.RedisCache"
     settings.CACHES = {"default": {"BACKEND": backend, "LOCATION": "redis://127.0.0.1:1/0"}}
     statuses = detailed_within(3)
     assert statuses.pop("cache") == "down"

@@ -31,6 +31,11 @@ REFUSED = [
     ("DATABASE_URL", ""),
     *[("DATABASE_URL", url) for url in ["sqlite:///x.sqlite3", "sqlite://:memory:", "postgres://u@h/x", "nonsense"]],
     *[("DATABASE_URL", url) for url in ["mysql://u:hunter2@h", "mysql://u:hun#ter2@h/x", "mysql://u@h:port/x"]],
+    *[("DATABASE_URL", url) for url in ["mysql://u:hun[ter2]@h/x", "mysql://u:hunter２＠b@h/x"]],
+    *[
+        ("REDIS_URL", url)
+        for url in ["redis://h:port/0", "redis://:hun#ter2@h/0", "redis://:hun[ter2@h/0", "redis://:@/0"]
+    ],
     *[("REDIS_URL", url) for url in ["", "amqp://h", "redis://", "redis://h/x", "localhost:6379"]],
     *[("PROVIDERS", names) for names in ["simulated", "manual,simulated", "bank", ","]],
     *[("DEFAULT_PROVIDER", name) for name in ["simulated", "bank"]],
@@ -98,7 +103,7 @@ def test_production_refuses_each_by_name_and_keeps_it_secret(
         read(StrictEnv)
     message = str(ended.value)
     assert named(message) == [name]
-    for secret in {"hunter2", "hun#ter2", "ter2", *GOOD.values(), *GUESSABLE[2:]} - {""}:
+    for secret in {"hunter2", "hun#ter2", "ter2", "hunter２", *GOOD.values(), *GUESSABLE[2:]} - {""}:
         assert secret not in message
 
 

@@ -137,7 +137,8 @@ def _deliver_all(progress: Progress, subscribers: dict[str, Subscriber], batch_s
     for cursor in _by_health(list(cursors)):
         if stop():
             return
-        if spent_seconds[cursor.subscriber] > PATIENCE_SECONDS:
+        if (spent := spent_seconds[cursor.subscriber]) > PATIENCE_SECONDS:
+            progress.full_batches += spent < math.inf
             continue
         started = time.monotonic()
         run = _deliver_one(cursor, subscribers[cursor.subscriber], progress, batch_size, stop)

@@ -22,18 +22,18 @@ PROCESS_TURN_SECONDS = 3
 def turn() -> Iterator[bool]:
     """Whether it is this task's turn; also when the cache cannot say so. It ends with the block, or after its time.
 
-    A killed worker keeps it as long as it keeps its leases.
+    A killed worker keeps it for one run and a second, which is less than it keeps its leases.
     """
     is_ours = _take()
     try:
         yield is_ours
     finally:
         if is_ours:
-            give_back()
+            _give_back()
 
 
 def take_for_process() -> None:
-    """Called by `relay_outbox` before each pass, whoever has the turn: tasks leave while it comes round again."""
+    """Called by `relay_outbox` after each pass that got through, whoever has the turn: tasks leave while it does."""
     try:
         cache.set(TURN_KEY, 1, timeout=PROCESS_TURN_SECONDS)
     except Exception as error:
@@ -41,7 +41,7 @@ def take_for_process() -> None:
 
 
 def _take() -> bool:
-    timeout = settings.OUTBOX_TASK_SECONDS + settings.OUTBOX_LEASE_SECONDS
+    timeout = settings.OUTBOX_TASK_SECONDS + 1
     try:
         return bool(cache.add(TURN_KEY, 1, timeout=timeout))
     except Exception as error:
@@ -49,8 +49,7 @@ def _take() -> bool:
         return True
 
 
-def give_back() -> None:
-    """Let the next task that comes relay."""
+def _give_back() -> None:
     try:
         cache.delete(TURN_KEY)
     except Exception as error:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 
 from outbox.subscribers import cloudevents
-from outbox.subscribers.base import PublishedEvent
+from outbox.subscribers.base import PublishedEvent, TransportError
 
 logger = logging.getLogger("outbox.events")
 
@@ -15,5 +15,8 @@ class LogPublisher:
     def publish(self, events: Sequence[PublishedEvent]) -> None:
         if not logger.isEnabledFor(logging.INFO):
             return
-        for event in events:
-            logger.info(cloudevents.render(event))
+        try:
+            for event in events:
+                logger.info(cloudevents.render(event))
+        except OSError as error:
+            raise TransportError(f"the log cannot be written: {error}") from error

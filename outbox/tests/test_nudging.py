@@ -171,7 +171,7 @@ def _use(url: str, settings: Settings, options: dict[str, str] | None = None) ->
     celery.app.conf.update(broker_url=url, broker_transport_options=options or {})
     if url.startswith("redis:"):
         timeouts = {"socket_connect_timeout": 0.1, "socket_timeout": 0.1}
-        redis_cache = "django.core.cache.backends.redis.RedisCache"
+        redis_cache = "config.redis_cache.RedisCache"
         settings.CACHES = {"default": {"BACKEND": redis_cache, "LOCATION": url, "OPTIONS": timeouts}}
         settings.OUTBOX_NUDGE_WINDOW_SECONDS = 1
 

@@ -1,4 +1,5 @@
 import datetime
+import io
 import json
 import logging
 
@@ -9,11 +10,13 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from config.kernel import correlation
+from config.observability.logs import EventHandler
 from outbox import services
 from outbox.models import OutboxEvent
 from outbox.services import reading
 from outbox.subscribers import cloudevents, registry
-from outbox.subscribers.base import PublishedEvent
+from outbox.subscribers.base import PublishedEvent, TransportError
+from outbox.subscribers.log import LogPublisher
 from outbox.tests.support import CONSUMERS, PUBLISHERS, aggregate, record
 
 
@@ -96,6 +99,22 @@ def test_the_log_publisher_writes_one_line_per_event(settings: Settings, caplog:
     lines = [entry.getMessage() for entry in caplog.records if entry.name == "outbox.events"]
     assert [json.loads(line)["id"] for line in lines] == ids
     assert not any("\n" in line for line in lines)
+
+
+@pytest.mark.django_db
+def test_a_line_that_cannot_be_written_is_an_event_that_was_not_delivered() -> None:
+    """The disk is full: the relay hears of it and sends the events again, none is lost."""
+    record(aggregate())
+    services.drain()
+    event = _published(OutboxEvent.objects.get())
+    with io.TextIOWrapper(open("/dev/full", "wb", buffering=0), write_through=True) as full:
+        handler = EventHandler(full)
+        logging.getLogger("outbox.events").addHandler(handler)
+        try:
+            with pytest.raises(TransportError, match="No space left"):
+                LogPublisher().publish([event])
+        finally:
+            logging.getLogger("outbox.events").removeHandler(handler)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ def _watched(provider: str, operation: str, call: Callable[P, Outcome]) -> Calla
         started, said = time.perf_counter(), "raised"
         try:
             outcome = call(*args, **kwargs)
-            said = OUTCOMES[type(outcome)]
+            said = OUTCOMES.get(type(outcome), "other")
             return outcome
         finally:
             _tell(provider, operation, said, time.perf_counter() - started)

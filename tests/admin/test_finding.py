@@ -73,7 +73,7 @@ def test_the_first_page_tells_of_given_up_events_and_of_a_late_relay(settings: A
     for _ in range(2):
         make_invoice()
     seen = tiles(chief())
-    assert (str(seen["Undelivered events"].count), seen["Undelivered events"].detail) == ("2", "sequencer, oldest 0 s")
+    assert seen["Undelivered events"].detail.startswith("refuser")
 
 
 def test_somebody_sees_only_the_tiles_of_what_they_may_see() -> None:
@@ -171,3 +171,13 @@ def test_a_held_event_is_found_by_its_aggregate() -> None:
     outbox.drain()
     answer: Any = chief().get(reverse("admin:outbox_heldevent_changelist"), {"q": payment.invoice_id})
     assert list(answer.context["cl"].result_list) == list(HeldEvent.objects.all())
+
+
+def test_an_id_leads_to_its_own_page_however_many_events_name_it() -> None:
+    """The invoice in trouble is the one with the long log."""
+    invoice = make_invoice()
+    for _ in range(5):
+        decline(invoice, "insufficient_funds")
+    answer = chief().get(f"/admin/find/?q={invoice.pk}")
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/admin/invoices/invoice/")

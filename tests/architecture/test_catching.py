@@ -34,7 +34,7 @@ MAY_CATCH_EVERYTHING = {
     "outbox/services/publishing.py::_send": "outside transactions: what a publisher raises holds its event",
     "outbox/services/nudging.py::close_window": "a cache that is away costs a nudge, not work",
     "outbox/services/nudging.py::_opens_window": "after the commit: a cache that is away costs a nudge, not work",
-    "outbox/services/turns.py::give_back": "outside transactions: a cache that is away costs a turn, not work",
+    "outbox/services/turns.py::_give_back": "outside transactions: a cache that is away costs a turn, not work",
     "outbox/services/turns.py::take_for_process": "outside transactions: a cache that is away lets two relay at once",
     "outbox/services/turns.py::_take": "outside transactions: a cache that is away lets two relay at once",
     "payments/services/reconciliation.py::sweep": "around the transaction: one payment does not stop the others",

@@ -15,7 +15,7 @@ ROOMS = {
     *["management", "migrations", "tests"],
 }
 EXTRA_ROOMS = {
-    "billing": {"authentication"},
+    "billing": {"authentication", "hashers"},
     "invoices": {"ledger"},
     "outbox": {"subscribers"},
     "payments": {"providers"},

@@ -1,9 +1,12 @@
 """Numbers of processes that come and go, in real processes."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 from tests.architecture.source import ROOT
 
@@ -72,3 +75,25 @@ def test_a_folder_that_is_a_file_costs_the_count_only(tmp_path: Path) -> None:
     """Nothing raises, and the log says it once."""
     (tmp_path / "file").write_text("")
     run(tmp_path / "file", more="counters.WEBHOOKS.count('p', 's')")
+
+
+def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
+    """What a full disk left empty costs its own numbers; the next process counts on."""
+    (tmp_path / "dead-1.alive").write_text("")
+    (tmp_path / "counter_dead-1.db").write_text("")
+    run(tmp_path, more="counters.WEBHOOKS.count('p', 's')")
+    assert (tmp_path / "counter_dead-1.broken").exists()
+    assert not (tmp_path / "dead-1.alive").exists()
+    assert run(tmp_path, more=TELL) == "3.0"
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root can make a small disk")
+def test_a_full_disk_costs_the_count_and_not_the_process(tmp_path: Path) -> None:
+    """The library alone dies of SIGBUS; here the space is taken before anything is written into it."""
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"cannot mount: {mounted.stderr!r}")
+    try:
+        assert run(tmp_path, more="print('alive')") == "alive"
+    finally:
+        subprocess.run(["umount", tmp_path], check=True)

@@ -31,16 +31,6 @@ def run(caplog: pytest.LogCaptureFixture, headers: dict[str, Any], *args: Any) -
     ]
 
 
-def test_a_message_carries_the_id_of_who_sends_it() -> None:
-    """Work nobody asked for has none to carry."""
-    headers: dict[str, Any] = {}
-    tasks._send(headers=headers)
-    assert headers == {}
-    with correlation.bind("req_1"):
-        tasks._send(headers=headers)
-    assert headers == {tasks.HEADER: "req_1"}
-
-
 def test_a_task_runs_under_the_id_of_its_message(caplog: pytest.LogCaptureFixture) -> None:
     """And leaves none behind."""
     with_id, _ = run(caplog, {tasks.HEADER: "req_1"}, 1)

@@ -83,14 +83,11 @@ class Command(BaseCommand):
         while not stopping.is_set():
             wait_seconds = self._pass(stopping, options)
             stopping.wait(wait_seconds)
-        turns.give_back()
         logger.info("stopped")
 
     def _pass(self, stopping: threading.Event, options: dict[str, Any]) -> float:
         """One pass; how long to wait before the next, in seconds."""
         started = time.monotonic()
-        if not options["subscriber"]:
-            turns.take_for_process()
         try:
             progress = services.relay_once(
                 stop=stopping.is_set, batch_size=options["batch_size"], only=options["subscriber"]
@@ -99,6 +96,8 @@ class Command(BaseCommand):
             logger.error("pass broken off, trying again: %s", error)
             connection.close()
             return _DATABASE_RETRY_SECONDS
+        if not options["subscriber"]:
+            turns.take_for_process()
         if progress != Progress():
             logger.info("%s in %.3f s", _summary(progress), time.monotonic() - started)
         if not progress.did_something:
