@@ -90,7 +90,7 @@ def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("mount"), reason="only root can make a small disk")
 def test_a_full_disk_costs_the_count_and_not_the_process(tmp_path: Path) -> None:
     """The library alone dies of SIGBUS; here the space is taken before anything is written into it."""
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", tmp_path], capture_output=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8k", "tmpfs", tmp_path], capture_output=True)
     if mounted.returncode:
         pytest.skip(f"cannot mount: {mounted.stderr!r}")
     try:
