@@ -3,10 +3,12 @@ the build context and the packages of requirements.txt. Names of other services 
 in a container paths of a test's.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -83,7 +85,12 @@ class Processes:
     def start(self, name: str) -> None:
         with self.log(name).open("wb") as log:
             self._running[name] = subprocess.Popen(
-                self._command(name), cwd=self.folder / "app", env=self.environment(name), stdout=log, stderr=log
+                self._command(name),
+                cwd=self.folder / "app",
+                env=self.environment(name),
+                stdout=log,
+                stderr=log,
+                process_group=0,
             )
 
     def wait_until_healthy(self, name: str) -> None:
@@ -107,8 +114,10 @@ class Processes:
         return self._running[name].wait(30)
 
     def kill(self) -> None:
+        """With its children, as an engine does: granian's workers would stay."""
         for process in self._running.values():
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
     def log(self, name: str) -> Path:

@@ -16,6 +16,7 @@ from config.settings.env import INSECURE_WEBHOOK_SECRET
 from tests.containers.processes import LONG_RUNNING, Processes
 
 pytestmark = [
+    pytest.mark.django_db,
     pytest.mark.xdist_group("embedded"),
     pytest.mark.skipif("connection.vendor != 'mysql'", reason="the stack is MariaDB and Redis"),
 ]
