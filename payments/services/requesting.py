@@ -13,11 +13,10 @@ from config.kernel.errors import Conflict
 from invoices import services as invoices
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
-from outbox import services as outbox
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
-from payments.services import counting
+from payments.services import outcomes
 
 
 class PaymentAlreadyLive(Conflict):
@@ -93,9 +92,9 @@ def _pay(
     correlation.note(payment_id=created.row.id, invoice_id=invoice.id)
     if created.is_new:
         payment = created.row
-        event = events.of_payment(events.PaymentRequested, payment)
-        outbox.record(source=invoice, event=event, actor=actor, reason=reason)
-        counting.count(events.PaymentRequested, payment)
+        outcomes.record_payment(
+            invoice=invoice, payment=payment, event=events.PaymentRequested, actor=actor, reason=reason
+        )
         invoices.start_payment(invoice=invoice, actor=actor, reason=reason)
         db.after_commit(lambda: nudge("payments.submit", payment.id))
     return created
