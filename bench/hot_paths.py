@@ -137,8 +137,9 @@ class Shop:
         """A payment the provider has accepted and not decided."""
         invoice = json.loads(self.send(self.create(), 201))["id"]
         payment = json.loads(self.send(self.pay(invoice, fresh_key()), 201))["id"]
-        submission._claim(payment, True)
-        submission.record(payment_id=payment, outcome=Pending(reference=f"ch_{payment}"), actor=submission.ACTOR)
+        claimed = submission._claim(Payment.objects.get(id=payment), True)
+        assert claimed is not None
+        submission.record(payment=claimed, outcome=Pending(reference=f"ch_{payment}"), actor=submission.ACTOR)
         return Payment.objects.get(id=payment)
 
 

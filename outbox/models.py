@@ -111,9 +111,15 @@ class CursorQuerySet(models.QuerySet["Cursor"]):
         return self.annotate(head=models.Subquery(sequencer.values("position")))
 
     def with_undelivered_events(self) -> "CursorQuerySet":
-        """Cursors behind the head of their shard, or with a held event whose next try is due: `has_due_events`."""
+        """Cursors behind the head of their shard, or with a held event whose next try is due: `has_due_events`.
+
+        `has_held_events` says that the subscriber holds any, of whatever shard: the index answers that at once.
+        """
+        held = HeldEvent.objects.held().filter(subscriber=models.OuterRef("subscriber"))
         due = HeldEvent.objects.due().filter(subscriber=models.OuterRef("subscriber"), shard=models.OuterRef("shard"))
-        cursors = self.with_head().annotate(has_due_events=models.Exists(due))  # type: ignore[no-redef]
+        cursors = self.with_head().annotate(  # type: ignore[no-redef]
+            has_due_events=models.Exists(due), has_held_events=models.Exists(held)
+        )
         return cursors.filter(models.Q(position__lt=models.F("head")) | models.Q(has_due_events=True))
 
 
@@ -132,6 +138,7 @@ class Cursor(models.Model):
     failures = models.PositiveIntegerField(default=0, help_text=_("Transport failures since the latest success."))
 
     has_due_events: bool
+    has_held_events: bool
     """Only on what `with_undelivered_events` finds."""
 
     objects = CursorQuerySet.as_manager()

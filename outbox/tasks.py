@@ -11,8 +11,10 @@ from outbox.services import nudging, turns
 def relay() -> bool:
     """Number and deliver until nothing is left, or for OUTBOX_TASK_SECONDS; the next beat goes on. Whether it did.
 
-    While another task relays, this one leaves at once.
+    While another task or a process relays, this one leaves at once, and the window stays: nobody has to be nudged.
     """
-    nudging.close_window()
     with turns.turn() as is_ours:
-        return is_ours and services.relay_for(seconds=settings.OUTBOX_TASK_SECONDS).did_something
+        if not is_ours:
+            return False
+        nudging.close_window()
+        return services.relay_for(seconds=settings.OUTBOX_TASK_SECONDS).did_something

@@ -1,7 +1,7 @@
 """Idempotency keys, kept on the row they created. See README.md in this folder; the header is `idempotency_header`.
 
-A first request stores its key's digest and its fingerprint on the new row. `find_replay` finds that row again, under
-the lock and before any state is checked: a repetition gets the same object, a key sent with other input a 409.
+A first request stores its key's digest and its fingerprint on the new row. A repetition gets that row, a key sent with
+other input a 409: from `find_earlier`, before anything is locked, or, if both ran at once, from `insert_once`.
 """
 
 import dataclasses
@@ -80,10 +80,17 @@ def _by_key(model: type[Row]) -> Select[Row]:
     return Select(model._default_manager.all(), "idempotency_owner", "idempotency_operation", "idempotency_key_digest")
 
 
+@db.transaction(idempotent=True, is_one_statement=True)
+def find_earlier(model: type[Row], key: IdempotencyKey | None) -> Created[Row] | None:
+    """As `find_replay`, before the transaction: a row never loses its key, so an answer that is there is final."""
+    return find_replay(model, key)
+
+
 def find_replay(model: type[Row], key: IdempotencyKey | None) -> Created[Row] | None:
     """The row that `key` created earlier, or None; raises IdempotencyKeyReused when other input created it.
 
-    Call it under the lock that serialises the operation, before any state is checked.
+    In a transaction call it under the lock that serialises the operation, before what the state says is an error: a
+    request with the same key may have changed it meanwhile.
     """
     if key is None:
         return None

@@ -14,20 +14,23 @@ from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.expressions import RawSQL
+from django.db.models.sql.compiler import SQLCompiler
 
 from config.kernel.errors import NotFound
 
 Row = TypeVar("Row", bound=models.Model)
+Parent = TypeVar("Parent", bound=models.Model)
 
 
 class Select(Generic[Row]):
     """The rows of a queryset whose `fields` have the values given to `one` or `all`; whole rows of one table."""
 
     def __init__(self, rows: models.QuerySet[Row], *fields: str, limit: int | None = None) -> None:
-        self._rows = rows
-        self._limit = limit
+        for field in fields:
+            rows = rows.filter(**{field: RawSQL("%s", ())})
+        self._rows = rows[:limit]
         self._fields: list[Any] = [rows.model._meta.get_field(name) for name in fields]
-        self._compiled: dict[str, tuple[str, Any, list[str]]] = {}
+        self._compiled: tuple[str, _Columns] | None = None
 
     def one(self, *values: Any) -> Row | None:
         """The first such row, or None; also for a value that is nobody's, like an id of another form."""
@@ -44,46 +47,100 @@ class Select(Generic[Row]):
         """Such rows, in the queryset's order."""
         connection = connections[DEFAULT_DB_ALIAS]
         try:
-            parameters = [
-                field.get_db_prep_value(field.get_prep_value(value), connection)
-                for field, value in zip(self._fields, values, strict=True)
-            ]
+            parameters = _parameters(self._fields, values, connection)
         except ValidationError:
             return []
-        sql, converters, names = self._compiled.get(connection.vendor) or self._compile(connection)
-        with connection.cursor() as cursor:
-            cursor.execute(sql, parameters)
-            found = cursor.fetchall()
-        make = self._rows.model.from_db
-        return [make(DEFAULT_DB_ALIAS, names, _converted(row, converters, connection)) for row in found]
+        if self._compiled is None:
+            self._compiled = self._compile(connection)
+        sql, columns = self._compiled
+        return [columns.read(row, connection) for row in _fetch(connection, sql, parameters)]
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, Any, list[str]]:
-        """By vendor: SQLite has no FOR UPDATE and no UUIDs."""
-        rows = self._rows
-        for field in self._fields:
-            rows = rows.filter(**{field.name: RawSQL("%s", ())})
-        query = rows[: self._limit].query
-        compiler = query.get_compiler(connection=connection)
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, _Columns]:
+        compiler = self._rows.query.get_compiler(connection=connection)
         sql, parameters = compiler.as_sql()
         assert not parameters, sql
-        assert not query.select_related, sql
-        columns = [column for column, _, _ in compiler.select]
-        converters = [
+        assert not compiler.query.select_related, sql
+        return sql, _Columns(self._rows.model, compiler, connection)
+
+
+class LockedPair(Generic[Parent, Row]):
+    """A parent and one of its rows, locked in this order by one statement."""
+
+    def __init__(self, parent: type[Parent], child: type[Row], foreign_key: str) -> None:
+        self._models = parent, child
+        self._foreign_key: Any = child._meta.get_field(foreign_key)
+        self._compiled: tuple[str, _Columns, _Columns] | None = None
+
+    def one(self, parent_key: Any, child_key: Any) -> tuple[Parent, Row] | None:
+        """Both rows, of which the second refers to the first; None when there are none such."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        keys = [model._meta.pk for model in self._models]
+        parameters = _parameters(keys, (parent_key, child_key), connection)
+        if self._compiled is None:
+            self._compiled = self._compile(connection)
+        sql, parents, children = self._compiled
+        row = next(iter(_fetch(connection, sql, parameters)), None)
+        if row is None:
+            return None
+        found, referring = parents.read(row, connection), children.read(row[parents.width :], connection)
+        setattr(referring, self._foreign_key.name, found)
+        return found, referring
+
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, _Columns, _Columns]:
+        """Tables are read, and so rows locked, in the order in which they are named: both are found by primary key."""
+        compilers = [model._default_manager.all().query.get_compiler(connection=connection) for model in self._models]
+        parents, children = (
+            _Columns(model, compiler, connection) for model, compiler in zip(self._models, compilers, strict=True)
+        )
+        parent, child = (_quoted(model._meta.db_table) for model in self._models)
+        parent_key, child_key = (f"{_quoted(m._meta.db_table)}.{_quoted(m._meta.pk.column)}" for m in self._models)
+        reference = f"{child}.{_quoted(self._foreign_key.column)}"
+        lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        sql = (
+            f"SELECT {parents.sql}, {children.sql} FROM {parent} JOIN {child} ON {reference} = {parent_key}"
+            f" WHERE {parent_key} = %s AND {child_key} = %s {lock}"
+        )
+        return sql, parents, children
+
+
+class _Columns:
+    """All columns of a model as a compiled query names them, and how one of its rows becomes an object."""
+
+    def __init__(self, model: Any, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> None:
+        if compiler.select is None:
+            compiler.setup_query()
+        selected: Any = compiler.select
+        columns = [column for column, _, _ in selected]
+        self._model = model
+        self._names = [column.target.attname for column in columns]
+        self._converters = [
             (at, [_unbound(convert, connection) for convert in each], column)
             for at, (each, column) in compiler.get_converters(columns).items()
         ]
-        compiled = sql, converters, [column.target.attname for column in columns]
-        self._compiled[connection.vendor] = compiled
-        return compiled
+        self.sql = ", ".join(sql for _, (sql, _), _ in selected)
+        self.width = len(columns)
+
+    def read(self, row: Sequence[Any], connection: BaseDatabaseWrapper) -> Any:
+        values = list(row[: self.width])
+        for at, functions, column in self._converters:
+            for convert in functions:
+                bound = getattr(connection.ops, convert) if isinstance(convert, str) else convert
+                values[at] = bound(values[at], column, connection)
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
 
 
-def _converted(row: Sequence[Any], converters: Any, connection: BaseDatabaseWrapper) -> list[Any]:
-    values = list(row)
-    for at, functions, column in converters:
-        for convert in functions:
-            bound = getattr(connection.ops, convert) if isinstance(convert, str) else convert
-            values[at] = bound(values[at], column, connection)
-    return values
+def _parameters(fields: Sequence[Any], values: Sequence[Any], connection: BaseDatabaseWrapper) -> list[Any]:
+    return [
+        field.get_db_prep_value(field.get_prep_value(value), connection)
+        for field, value in zip(fields, values, strict=True)
+    ]
+
+
+def _fetch(connection: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]) -> Sequence[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows: Sequence[Any] = cursor.fetchall()
+        return rows
 
 
 def _unbound(convert: Any, connection: BaseDatabaseWrapper) -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from config.api.idempotency import Created, IdempotencyKey, find_replay, insert_once, key_fields
+from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert_once, key_fields
 from config.api.principals import Principal
 from config.kernel import clock, db
 from config.kernel.errors import NotFound
@@ -18,13 +18,10 @@ class CustomerNotFound(NotFound):
     code = "customer_not_found"
 
 
-@db.transaction(idempotent=lambda *, key, **_: key is not None)
 def create_customer(
     *, actor: Principal, name: str, email: str, metadata: dict[str, Any], key: IdempotencyKey | None
 ) -> Created[Customer]:
     """A new customer, or the one an earlier request with the same key made. Raises IdempotencyKeyReused."""
-    if earlier := find_replay(Customer, key):
-        return earlier
 
     def insert() -> Customer:
         customer = Customer(name=name, email=email, metadata=metadata, created_at=clock.now(), **key_fields(key))
@@ -32,7 +29,11 @@ def create_customer(
         customer.save(force_insert=True)
         return customer
 
-    return insert_once(Customer, key, insert)
+    @db.transaction(idempotent=key is not None)
+    def create() -> Created[Customer]:
+        return insert_once(Customer, key, insert)
+
+    return find_earlier(Customer, key) or create()
 
 
 @db.transaction(idempotent=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import IntegrityError
 
-from config.api.idempotency import Created, IdempotencyKey, find_replay, insert_once, key_fields
+from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert_once, key_fields
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict, FieldError, Invalid
@@ -59,14 +59,16 @@ class OrderAmountDiffers(Conflict):
     code = "order_amount_differs"
 
 
-@db.transaction(idempotent=lambda *, key, **_: key is not None)
 def create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Created[Invoice]:
     """A new open invoice, or the one an earlier request with the same key made.
 
     Raises InvalidMoney, Invalid (unknown customer), NumberTaken, IdempotencyKeyReused.
     """
-    if earlier := find_replay(Invoice, key):
-        return earlier
+    return find_earlier(Invoice, key) or _create_invoice(actor=actor, new=new, key=key)
+
+
+@db.transaction(idempotent=lambda *, key, **_: key is not None)
+def _create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Created[Invoice]:
     try:
         return insert_once(Invoice, key, lambda: _issue(new=new, actor=actor, key=key))
     except IntegrityError:

@@ -15,9 +15,7 @@ logger = logging.getLogger(__name__)
 
 def consume(*, run: Run, consumer: Consumer, batch: Batch[OutboxEvent]) -> None:
     """Let every event of `batch` take effect or hold it; stops between two events when asked to."""
-    blocked = held_events.blocked_aggregates(
-        subscriber=consumer.name, aggregate_ids={event.aggregate_id for event in batch.events}
-    )
+    blocked = held_events.blocked_aggregates(run=run, events=batch.events)
     for event in batch.events:
         if run.stop():
             return

@@ -14,12 +14,20 @@ from outbox.subscribers.registry import Consumer, PublishingSubscriber, Subscrib
 logger = logging.getLogger(__name__)
 
 
-def deliver(*, lease: Lease, subscriber: Subscriber, batch_size: int, stop: Stop, has_due_events: bool = True) -> Run:
+def deliver(
+    *,
+    lease: Lease,
+    subscriber: Subscriber,
+    batch_size: int,
+    stop: Stop,
+    has_due_events: bool = True,
+    has_held_events: bool = True,
+) -> Run:
     """Do what can be done now and give the lease back. Raises LeaseLost, LogCorrupted.
 
-    Without `has_due_events` held events are not looked for.
+    What the cursor was found without, as `with_undelivered_events` says, is not looked for again.
     """
-    run = Run(lease=lease, stop=stop)
+    run = Run(lease=lease, stop=stop, has_held_events=has_held_events)
     try:
         if has_due_events:
             _retry_held(run, subscriber, batch_size)

@@ -4,7 +4,7 @@ Whoever changes an aggregate's line first locks the row of its cursor: the relay
 """
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from django.conf import settings
 from django.db.models import DateTimeField, Value
@@ -16,6 +16,7 @@ from config.kernel.fields import by_id_or
 from outbox.models import Cursor, HeldEvent, OutboxEvent, seconds_from_now
 from outbox.services import leases, nudging
 from outbox.services.leases import Lease
+from outbox.services.run import Run
 from outbox.states import HeldStatus
 from outbox.subscribers.base import PublishedEvent
 
@@ -40,9 +41,14 @@ class ResolvedMeanwhile(Exception):
     """Staff skipped the event while it was being tried again."""
 
 
-def blocked_aggregates(*, subscriber: str, aggregate_ids: Collection[str]) -> set[str]:
-    """Those of `aggregate_ids` whose later events must queue for `subscriber`."""
-    held = HeldEvent.objects.held().filter(subscriber=subscriber, aggregate_id__in=set(aggregate_ids))
+def blocked_aggregates(*, run: Run, events: Sequence[OutboxEvent | PublishedEvent]) -> set[str]:
+    """Those of the aggregates of `events` whose later events must queue for the subscriber."""
+    return _blocked(run.lease.subscriber, events) if run.has_held_events else set()
+
+
+def _blocked(subscriber: str, events: Sequence[OutboxEvent | PublishedEvent]) -> set[str]:
+    aggregate_ids = {event.aggregate_id for event in events}
+    held = HeldEvent.objects.held().filter(subscriber=subscriber, aggregate_id__in=aggregate_ids)
     return set(held.values_list("aggregate_id", flat=True).distinct())
 
 
@@ -57,7 +63,7 @@ def enqueue(*, lease: Lease, events: Sequence[OutboxEvent | PublishedEvent], fai
     earlier = HeldEvent.objects.filter(subscriber=lease.subscriber, event__in=ids)
     earlier.exclude(status=HeldStatus.HELD).delete()
     queued = set(earlier.values_list("event_id", flat=True))
-    blocked = blocked_aggregates(subscriber=lease.subscriber, aggregate_ids=[event.aggregate_id for event in events])
+    blocked = _blocked(lease.subscriber, events)
     rows = []
     for event in events:
         if event.id not in queued:

@@ -27,7 +27,7 @@ def nudge_after_commit() -> None:
 
 
 def close_window() -> None:
-    """Called by the task as it starts: what commits from now on asks for another run."""
+    """Called by the task that relays as it starts: what commits from now on asks for another run."""
     if _cache_breaker.is_open:
         return
     try:

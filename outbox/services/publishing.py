@@ -29,9 +29,7 @@ class _Sent:
 
 def publish(*, run: Run, subscriber: PublishingSubscriber, batch: Batch[PublishedEvent]) -> None:
     """Send `batch`, hold what fails and what follows it, move the cursor. Raises LeaseLost."""
-    blocked = held_events.blocked_aggregates(
-        subscriber=subscriber.name, aggregate_ids={event.aggregate_id for event in batch.events}
-    )
+    blocked = held_events.blocked_aggregates(run=run, events=batch.events)
     sent = _send(run, subscriber, batch.events, blocked)
     through = batch.through if sent.stopped_at is None else sent.stopped_at.position - 1
     to_hold = [event for event in batch.events if event.position <= through and event.id not in sent.arrived]

@@ -157,6 +157,7 @@ def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, bat
             batch_size=batch_size,
             stop=stop,
             has_due_events=cursor.has_due_events,
+            has_held_events=cursor.has_held_events,
         )
     except LeaseLost:
         _note_lost(lease, progress)

@@ -17,10 +17,14 @@ Stop = Callable[[], bool]
 
 @dataclasses.dataclass
 class Run:
-    """One lease at work. `moved` counts positions passed, events of no interest included."""
+    """One lease at work. `moved` counts positions passed, events of no interest included.
+
+    Without `has_held_events` no line is looked for: nobody else can have begun one since the lease was claimed.
+    """
 
     lease: Lease
     stop: Stop
+    has_held_events: bool = True
     delivered: int = 0
     held: int = 0
     moved: int = 0

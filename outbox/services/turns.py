@@ -6,6 +6,7 @@ turn lost by mistake costs a second, because whoever holds it goes on while ther
 
 import contextlib
 import logging
+import uuid
 from collections.abc import Iterator
 
 from django.conf import settings
@@ -24,33 +25,36 @@ def turn() -> Iterator[bool]:
 
     A killed worker keeps it for one run and a second, which is less than it keeps its leases.
     """
-    is_ours = _take()
+    ticket = uuid.uuid4().hex
+    is_ours = _take(ticket)
     try:
         yield is_ours
     finally:
         if is_ours:
-            _give_back()
+            _give_back(ticket)
 
 
 def take_for_process() -> None:
     """Called by `relay_outbox` after each pass that got through, whoever has the turn: tasks leave while it does."""
     try:
-        cache.set(TURN_KEY, 1, timeout=PROCESS_TURN_SECONDS)
+        cache.set(TURN_KEY, "process", timeout=PROCESS_TURN_SECONDS)
     except Exception as error:
         logger.debug("relaying beside the tasks: %s", error)
 
 
-def _take() -> bool:
+def _take(ticket: str) -> bool:
     timeout = settings.OUTBOX_TASK_SECONDS + 1
     try:
-        return bool(cache.add(TURN_KEY, 1, timeout=timeout))
+        return bool(cache.add(TURN_KEY, ticket, timeout=timeout))
     except Exception as error:
         logger.warning("relaying without a turn: %s", error)
         return True
 
 
-def _give_back() -> None:
+def _give_back(ticket: str) -> None:
+    """Unless a process has taken it meanwhile: to end its turn too would let the next task in beside it."""
     try:
-        cache.delete(TURN_KEY)
+        if cache.get(TURN_KEY) == ticket:
+            cache.delete(TURN_KEY)
     except Exception as error:
         logger.warning("the relay's turn stays taken until its time is up: %s", error)

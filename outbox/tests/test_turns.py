@@ -1,14 +1,19 @@
 """Relay tasks take turns."""
 
+import threading
 import time
+from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.db import OperationalError, connection
 from pytest_django.fixtures import Settings
 
 from outbox import services, tasks
-from outbox.services import turns
+from outbox.management.commands import relay_outbox
+from outbox.services import nudging, turns
 from outbox.tests.support import Wire, aggregate, record
+from tests.faults import CONNECTION_LOST
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,10 +45,10 @@ def test_a_turn_ends_also_when_its_run_fails() -> None:
 def test_a_turn_whose_worker_died_runs_out(settings: Settings) -> None:
     """Killed, it keeps everybody away for a run and a second."""
     settings.OUTBOX_TASK_SECONDS = 0
-    assert turns._take()
-    assert not turns._take()
+    assert turns._take("first")
+    assert not turns._take("second")
     time.sleep(1.1)
-    assert turns._take()
+    assert turns._take("third")
 
 
 def test_without_a_cache_everybody_relays(settings: Settings) -> None:
@@ -57,11 +62,26 @@ def test_without_a_cache_everybody_relays(settings: Settings) -> None:
     assert tasks.relay() is True
 
 
+def test_a_task_that_ends_leaves_the_turn_that_a_process_took_meanwhile() -> None:
+    """Else each task would let the next one in beside the process."""
+    record(aggregate())
+    with turns.turn() as is_ours:
+        assert is_ours
+        turns.take_for_process()
+    assert tasks.relay() is False
+
+
+def test_a_task_that_leaves_asks_for_no_further_nudges() -> None:
+    """Under load each commit would send another message for nothing."""
+    cache.set(nudging.WINDOW_KEY, 1)
+    turns.take_for_process()
+    assert tasks.relay() is False
+    assert cache.get(nudging.WINDOW_KEY) == 1
+
+
 def test_tasks_leave_while_a_process_relays() -> None:
     """`relay_outbox` takes the turn at each pass, from whoever has it."""
     record(aggregate())
-    with turns.turn():
-        turns.take_for_process()
     turns.take_for_process()
     assert tasks.relay() is False
     assert Wire.sent == []
@@ -83,3 +103,18 @@ def test_a_pass_says_when_it_left_a_backlog() -> None:
     services.drain()
     record(aggregate(), 2)
     assert services.relay_once(batch_size=5).full_batches == 0
+
+
+@pytest.mark.parametrize(("only", "takes"), [(None, True), (["wire"], False)])
+def test_relay_outbox_takes_its_turn_only_after_a_pass_that_got_through(only: list[str] | None, takes: bool) -> None:
+    """One that cannot reach the database leaves the turn to the tasks, and so does one that serves some only."""
+    options = {"batch_size": None, "subscriber": only}
+
+    def fail(*_: Any) -> None:
+        raise OperationalError(*CONNECTION_LOST)
+
+    with connection.execute_wrapper(fail):
+        relay_outbox.Command()._pass(threading.Event(), options)
+    assert cache.get(turns.TURN_KEY) is None
+    relay_outbox.Command()._pass(threading.Event(), options)
+    assert (cache.get(turns.TURN_KEY) is not None) == takes

@@ -2,13 +2,12 @@
 
 from config.kernel import db
 from config.kernel.errors import NotFound
-from config.kernel.prepared import Select
-from invoices import services as invoices
+from config.kernel.prepared import LockedPair, Select
 from invoices.models import Invoice
 from payments.models import Payment
 
 _by_id = Select(Payment.objects.all(), "id")
-_locked = Select(Payment.objects.select_for_update(), "id")
+_locked = LockedPair(Invoice, Payment, "invoice")
 
 
 class PaymentNotFound(NotFound):
@@ -28,19 +27,25 @@ def lock(payment_id: str) -> tuple[Invoice, Payment]:
     return lock_both(find(payment_id))
 
 
-def try_lock(payment_id: str) -> tuple[Invoice, Payment] | None:
-    """Requires a transaction. As `lock`, but None at once when a row is held by others: for sweeps, which come back.
+def lock_known(known: Payment, *, wait: bool = True) -> tuple[Invoice, Payment] | None:
+    """Requires a transaction. As `lock`, for a payment read before; None at once, without `wait`, when others hold it.
 
-    SQLite has no row locks: there the transaction itself has waited.
+    For sweeps, which come back. SQLite has no row locks: there the transaction itself has waited.
     """
     db.require_transaction()
-    unlocked = find(payment_id)
-    invoice = Invoice.objects.select_for_update(skip_locked=True).filter(id=unlocked.invoice_id).first()
-    payment = Payment.objects.select_for_update(skip_locked=True).filter(id=unlocked.id).first()
-    return (invoice, payment) if invoice and payment else None
+    return lock_both(known) if wait else _try_lock(known)
 
 
-def lock_both(unlocked: Payment) -> tuple[Invoice, Payment]:
+def lock_both(known: Payment) -> tuple[Invoice, Payment]:
     """Requires a transaction. As `lock`, for a payment that was read without a lock to learn its invoice."""
-    invoice = invoices.lock_invoice(unlocked.invoice_id)
-    return invoice, _locked.one_or(PaymentNotFound, unlocked.id)
+    db.require_transaction()
+    locked = _locked.one(known.invoice_id, known.id)
+    if locked is None:
+        raise PaymentNotFound(id=known.id)
+    return locked
+
+
+def _try_lock(known: Payment) -> tuple[Invoice, Payment] | None:
+    invoice = Invoice.objects.select_for_update(skip_locked=True).filter(id=known.invoice_id).first()
+    payment = Payment.objects.select_for_update(skip_locked=True).filter(id=known.id).first()
+    return (invoice, payment) if invoice and payment else None

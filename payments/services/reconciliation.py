@@ -13,7 +13,7 @@ from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import NotFound, Outcome, Unknown
 from payments.services import receipts
-from payments.services.locks import lock, try_lock
+from payments.services.locks import find, lock_known
 from payments.services.outcomes import EventResult, lose, send_to_review
 from payments.services.schedule import delay_after, next_reconciliation
 from payments.services.submission import account_changed, ask, charge, correlated, record, submit
@@ -55,7 +55,7 @@ def _put_off(payment_id: str) -> None:
     One that was never sent waits a little, as often as it takes: there is nothing to find out. One in flight follows
     the schedule and ends in review. One that is no longer due was claimed before it failed: its next try is set.
     """
-    locked = try_lock(payment_id)
+    locked = lock_known(find(payment_id), wait=False)
     if locked is None or not _is_due(locked[1]):
         return
     invoice, payment = locked
@@ -75,12 +75,12 @@ def reconcile(*, payment_id: str, wait: bool = True) -> EventResult:
 
     STALE when it is not due, has ended, cannot be asked about, or, without `wait`, is locked. Raises PaymentNotFound.
     """
-    with correlated(payment_id):
-        claim = _claim(payment_id, wait)
+    with correlated(payment_id) as known:
+        claim = _claim(known, wait)
         if claim is None:
             return EventResult.STALE
         outcome = ask(lambda: _inquire(claim))
-        return record(payment_id=payment_id, outcome=outcome, actor=ACTOR)
+        return record(payment=claim.payment, outcome=outcome, actor=ACTOR)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,9 +92,9 @@ class _Claim:
 
 
 @db.transaction(idempotent=False)
-def _claim(payment_id: str, wait: bool) -> _Claim | None:
+def _claim(known: Payment, wait: bool) -> _Claim | None:
     """Count the try and set the next one, so that two sweeps do not ask twice. A silent submission becomes unknown."""
-    locked = lock(payment_id) if wait else try_lock(payment_id)
+    locked = lock_known(known, wait=wait)
     if locked is None:
         return None
     invoice, payment = locked

@@ -5,7 +5,7 @@ import datetime
 
 from django.conf import settings
 
-from config.api.idempotency import Created, IdempotencyKey, find_replay, insert_once, key_fields
+from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay, insert_once, key_fields
 from config.api.principals import Principal
 from config.celery import nudge
 from config.kernel import clock, correlation, db
@@ -45,7 +45,6 @@ class PaymentTerms:
     payment_method: str = ""
 
 
-@db.transaction(idempotent=True)
 def pay_invoice(
     *,
     actor: Principal,
@@ -60,19 +59,26 @@ def pay_invoice(
 
     Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, UnknownProvider.
     """
-    invoice = invoices.lock_invoice(invoice_id)
-    return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
+
+    @db.transaction(idempotent=True)
+    def pay() -> Created[Payment]:
+        invoice = invoices.lock_invoice(invoice_id)
+        return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
+
+    return find_earlier(Payment, key) or pay()
 
 
-@db.transaction(idempotent=True)
 def pay_order(
     *, actor: Principal, new: invoices.NewInvoice, terms: PaymentTerms, key: IdempotencyKey
 ) -> Created[Payment]:
     """Pay the invoice of `new.order_id`, issued first when new. Raises OrderAmountDiffers, else as pay_invoice."""
-    if earlier := find_replay(Payment, key):
-        return earlier
-    invoice = invoices.issue_for_order(actor=actor, new=new)
-    return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
+
+    @db.transaction(idempotent=True)
+    def pay() -> Created[Payment]:
+        invoice = invoices.issue_for_order(actor=actor, new=new)
+        return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
+
+    return find_earlier(Payment, key) or pay()
 
 
 def _pay(
@@ -85,9 +91,12 @@ def _pay(
     currency: str | None = None,
     reason: str = "",
 ) -> Created[Payment]:
-    if earlier := find_replay(Payment, key):
-        return earlier
-    _check_payable(invoice, amount, currency)
+    try:
+        _check_payable(invoice, amount, currency)
+    except Conflict:
+        if earlier := find_replay(Payment, key):
+            return earlier
+        raise
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
     correlation.note(payment_id=created.row.id, invoice_id=invoice.id)
     if created.is_new:

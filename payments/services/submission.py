@@ -14,7 +14,7 @@ from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import ChargeRequest, Outcome, Unknown
-from payments.services.locks import find, lock, try_lock
+from payments.services.locks import find, lock_both, lock_known
 from payments.services.outcomes import EventResult, apply_outcome, record_payment
 from payments.states import PaymentStatus
 
@@ -30,30 +30,33 @@ def submit(*, payment_id: str, wait: bool = True) -> EventResult:
 
     Without `wait` it is STALE too when somebody holds its locks. Raises PaymentNotFound.
     """
-    with correlated(payment_id):
-        payment = _claim(payment_id, wait)
+    with correlated(payment_id) as known:
+        payment = _claim(known, wait)
         if payment is None:
             return EventResult.STALE
         outcome = ask(lambda: charge(payment))
-        return record(payment_id=payment_id, outcome=outcome, actor=ACTOR)
+        return record(payment=payment, outcome=outcome, actor=ACTOR)
 
 
 @contextlib.contextmanager
-def correlated(payment_id: str) -> Iterator[None]:
-    """What is done for a payment later belongs to the request that asked for it. Raises PaymentNotFound."""
+def correlated(payment_id: str) -> Iterator[Payment]:
+    """The payment, unlocked. What is done for it later belongs to the request that asked for it.
+
+    Raises PaymentNotFound.
+    """
     payment = find(payment_id)
     correlation_id = payment.correlation_id or correlation.accept_or_new(None)
     with correlation.bind(correlation_id, payment_id=payment.id, invoice_id=payment.invoice_id):
-        yield
+        yield payment
 
 
 @db.transaction(idempotent=False)
-def _claim(payment_id: str, wait: bool) -> Payment | None:
+def _claim(known: Payment, wait: bool) -> Payment | None:
     """created → processing, committed before the provider hears of it, so that a lost answer always has its row.
 
     Not idempotent: after a commit whose outcome is unknown, the sweep finds the payment either way.
     """
-    locked = lock(payment_id) if wait else try_lock(payment_id)
+    locked = lock_known(known, wait=wait)
     if locked is None:
         return None
     invoice, payment = locked
@@ -116,7 +119,7 @@ def ask(call: Callable[[], Outcome]) -> Outcome:
 
 
 @db.transaction(idempotent=True)
-def record(*, payment_id: str, outcome: Outcome, actor: Principal) -> EventResult:
-    """Apply a provider's answer through the step that webhooks use."""
-    invoice, payment = lock(payment_id)
-    return apply_outcome(invoice=invoice, payment=payment, outcome=outcome, actor=actor)
+def record(*, payment: Payment, outcome: Outcome, actor: Principal) -> EventResult:
+    """Apply a provider's answer about `payment`, which may have moved since, through the step that webhooks use."""
+    invoice, current = lock_both(payment)
+    return apply_outcome(invoice=invoice, payment=current, outcome=outcome, actor=actor)

@@ -164,7 +164,7 @@ def hear(payment: Payment, outcome: Outcome) -> None:
 
 
 def _claim_only(payment: Payment) -> None:
-    assert submission._claim(payment.id, wait=True) is not None
+    assert submission._claim(payment, wait=True) is not None
 
 
 def test_what_a_worker_does_carries_the_correlation_id_of_the_request() -> None:

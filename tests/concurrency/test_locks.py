@@ -7,12 +7,13 @@ from functools import partial
 import pytest
 from django.db import connections, transaction
 
-from config.kernel import clock
+from config.kernel import clock, db
 from invoices.models import Invoice
 from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from outbox.models import OutboxEvent
 from payments import services
 from payments.models import Payment
+from payments.services import locks
 from payments.tests.factories import make_key, make_payment
 from tests.api import ApiConsumer
 from tests.concurrency.threads import all_at_once
@@ -94,3 +95,30 @@ def test_one_bank_reference_confirmed_by_six_at_once_is_booked_once() -> None:
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 5
     assert {answer.json()["code"] for answer in answers if answer.status_code == 409} == {"reference_taken"}
     check_invariants()
+
+
+def test_the_one_statement_that_locks_both_takes_the_invoice_first_and_reads_what_was_committed_meanwhile() -> None:
+    """While it waits for the invoice, the payment is free for others, and what they change counts."""
+    payment, locked = make_payment(provider="manual"), threading.Event()
+
+    def hold_the_invoice() -> None:
+        with transaction.atomic():
+            Invoice.objects.select_for_update().get(id=payment.invoice_id)
+            locked.set()
+            while not _someone_is_waiting_for_a_lock():
+                time.sleep(INNODB_VIEW_REFRESH_SECONDS)
+            Payment.objects.select_for_update(nowait=True).get(id=payment.id)
+            Payment.objects.filter(id=payment.id).update(failure_message="meanwhile")
+            Invoice.objects.filter(id=payment.invoice_id).update(description="meanwhile")
+
+    @db.transaction(idempotent=True)
+    def lock_both() -> tuple[str, str]:
+        invoice, found = locks.lock_both(payment)
+        assert found.invoice is invoice
+        return invoice.description, found.failure_message
+
+    def wait() -> tuple[str, str]:
+        assert locked.wait(10)
+        return lock_both()
+
+    assert all_at_once([hold_the_invoice, wait]) == [None, ("meanwhile", "meanwhile")]

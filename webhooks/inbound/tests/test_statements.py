@@ -12,7 +12,7 @@ from webhooks.inbound.tests.sending import event_about, send, status_of
 
 
 @pytest.mark.django_db
-def test_applying_a_capture_takes_twelve_statements() -> None:
+def test_applying_a_capture_takes_eleven_statements() -> None:
     """Of a payment in flight, savepoints not counted; one more than that is a regression."""
     with connected_simulator() as simulator:
         simulator.core.dials = simulator.core.dials.changed({"drop": 1.0})
@@ -23,4 +23,4 @@ def test_applying_a_capture_takes_twelve_statements() -> None:
     with CaptureQueriesContext(connection) as captured:
         assert status_of(send(body)) == "processed"
     statements = [query["sql"] for query in captured if "SAVEPOINT" not in query["sql"]]
-    assert len(statements) == 12, statements
+    assert len(statements) == 11, statements
