@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import rooms, servers
+from bench import profile_stats, servers
 
 if TYPE_CHECKING:
     from bench.hot_paths import Call, HotPath
@@ -83,7 +83,7 @@ def _profile(path: "HotPath", options: argparse.Namespace) -> None:
     profiler.enable()
     _run(calls)
     profiler.disable()
-    profiled = rooms.read(profiler)
+    profiled = profile_stats.read(profiler)
     cost = Cost(cpu=cpu / units, wall=wall / units, sent=statements / units, waiting=profiled.waiting / units)
     print("\n".join(_report(path, units, cost, profiled, options.top)), flush=True)
 
@@ -112,22 +112,22 @@ class Cost:
     sent: float
 
 
-def _report(path: "HotPath", units: int, cost: Cost, profiled: rooms.Profile, top: int) -> list[str]:
+def _report(path: "HotPath", units: int, cost: Cost, profiled: profile_stats.Profile, top: int) -> list[str]:
     def micro(seconds: float) -> str:
         return f"{seconds / units * 1e6:10,.0f}"
 
-    total = sum(profiled.rooms.values())
+    total = sum(profiled.by_owner.values())
     lines = [
         "",
         f"== {path.name}: {cost.cpu * 1e6:,.0f} µs CPU, {cost.wall * 1e6:,.0f} µs wall per {path.unit} ({units:,})",
         f"   {cost.sent:.3g} statements sent (COMMIT and SET included); waiting for the database "
         f"{cost.waiting * 1e6:,.0f} µs, {cost.waiting / cost.wall:.0%} of wall",
         f"   Under the profiler {total / units * 1e6:,.0f} µs: shares count, not times.",
-        "   by room        own µs   share",
+        "   by owner       own µs   share",
     ]
-    for room, seconds in sorted(profiled.rooms.items(), key=lambda each: -each[1]):
+    for owner, seconds in sorted(profiled.by_owner.items(), key=lambda each: -each[1]):
         if seconds > total / 200:
-            lines.append(f"   {room:<20}{micro(seconds)} {seconds / total:7.1%}")
+            lines.append(f"   {owner:<20}{micro(seconds)} {seconds / total:7.1%}")
     inside = [each for each in profiled.functions if each.cumulative < WHOLE * total]
     shown = {
         "own": sorted(inside, key=lambda each: -each.own)[:top],

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import (
-    MadeFilter,
+    MadeDateFilter,
     ReadOnlyAdmin,
     ReasonedAction,
     ReasonedActionsAdmin,
@@ -16,8 +16,9 @@ from config.admin import (
     Said,
     bounded_count,
     looks,
+    unless_transition,
 )
-from config.admin.dashboard import Tile
+from config.admin.dashboard import Tile, tile_of_status
 from config.admin.paginator import BoundedCount
 from config.admin.searching import MAX_FOUND
 from config.admin.timeline import Actor, Item, Subject, Window
@@ -34,7 +35,7 @@ LATE_SECONDS = 60
 @admin.register(OutboxEvent)
 class OutboxEventAdmin(ReadOnlyAdmin):
     list_display = ["id", "type", "occurred_at", "aggregate_id", "sequence", "actor", "reason"]
-    list_filter = [("type", RecentValuesFilter), ("actor", RecentValuesFilter), ("occurred_at", MadeFilter)]
+    list_filter = [("type", RecentValuesFilter), ("actor", RecentValuesFilter), ("occurred_at", MadeDateFilter)]
     search_fields = ["aggregate_id__exact", "correlation_id__exact"]
     search_help_text = _("Any id or a correlation id")
 
@@ -67,12 +68,6 @@ def _skip(held: HeldEvent, actor: Principal, reason: str) -> Said:
     return Said(gettext("%(subscriber)s will never get it.") % {"subscriber": held.subscriber})
 
 
-def _is_over(held: HeldEvent) -> Any:
-    if held.status == HeldStatus.HELD:
-        return ""
-    return _("It is over: the event was %(status)s.") % {"status": held.get_status_display()}
-
-
 @admin.register(HeldEvent)
 class HeldEventAdmin(ReasonedActionsAdmin):
     list_display = ["id", "subscriber", "event", "status", "attempts", "available_at", "given_up_at", "error"]
@@ -91,14 +86,14 @@ class HeldEventAdmin(ReasonedActionsAdmin):
             label=_("Requeue"),
             note=_("The subscriber gets the event again, with all its tries before it, if it is the first in line."),
             perform=_requeue,
-            refusal=_is_over,
+            refusal=unless_transition("deliver"),
         ),
         ReasonedAction(
             name="skip",
             label=_("Skip"),
             note=_("The subscriber will never get the event; what waits behind it goes on. There is no way back."),
             perform=_skip,
-            refusal=_is_over,
+            refusal=unless_transition("skip"),
             is_grave=True,
         ),
     ]
@@ -106,15 +101,15 @@ class HeldEventAdmin(ReasonedActionsAdmin):
 
 def attention() -> list[Tile]:
     """Events that a subscriber cannot take, and how far behind the slowest one is."""
-    held = HeldEvent.objects.held().order_by("-pk")
-    given_up = held.filter(given_up_at__isnull=False)
-    folder = "/admin/outbox/heldevent/?status__exact=held"
+    given_up = HeldEvent.objects.held().filter(given_up_at__isnull=False).order_by("-pk")
+    url = looks.list_of(HeldEvent, status__exact=HeldStatus.HELD, given_up_at__isempty="0")
+    title, todo = gettext("Held events that wait for staff"), gettext("requeue or skip them")
+    again = gettext("tried again by themselves")
     return [
-        Tile(gettext("Held events that wait for staff"), bounded_count(given_up), f"{folder}&given_up_at__isempty=0",
-             gettext("requeue or skip them"), "bad"),
-        Tile(gettext("Held events"), bounded_count(held), folder, gettext("tried again by themselves")),
+        Tile(title, bounded_count(given_up), url, todo, "bad"),
+        tile_of_status(HeldEvent, HeldStatus.HELD, gettext("Held events"), detail=again),
         _undelivered(),
-    ]  # fmt: skip
+    ]
 
 
 def _undelivered() -> Tile:
@@ -124,7 +119,7 @@ def _undelivered() -> Tile:
     return Tile(
         gettext("Undelivered events"),
         BoundedCount(most.lag + most.held, False),
-        f"/admin/outbox/cursor/?q={most.subscriber}",
+        looks.list_of(Cursor, q=most.subscriber),
         f"{most.subscriber}, {looks.oldest(oldest)}" if most.oldest_age_seconds is not None else "",
         "warn" if oldest > LATE_SECONDS else "quiet",
     )
@@ -132,19 +127,19 @@ def _undelivered() -> Tile:
 
 def timeline_events(subject: Subject, window: Window) -> list[Item]:
     """The invoice's log, or what it says of the payment, with who and why. One statement."""
-    rows = OutboxEvent.objects.filter(aggregate_id=subject.invoice_id, **window.before("occurred_at"))
+    rows = OutboxEvent.objects.filter(aggregate_id=subject.invoice_id)
     if subject.payment_id is not None:
         rows = rows.filter(data__payment=subject.payment_id)
-    return [_item(event) for event in rows.order_by("-sequence")[: window.limit]]
+    return [_item(event) for event in window.newest(rows, "occurred_at", "-sequence")]
 
 
 def _item(event: OutboxEvent) -> Item:
-    return Item(
+    return Item.of(
+        event,
         at=event.occurred_at,
         kind=gettext("Event"),
         icon="bolt",
         title=event.type,
-        href=looks.url_of(event),
         facts=[
             (gettext("by"), Actor(event.actor)),
             (gettext("because"), event.reason),

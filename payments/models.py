@@ -62,6 +62,10 @@ class Payment(PaymentMachine, IdempotentModel):
             models.Index(fields=["provider_reference", "provider"], name="payments_payment_provider_ref"),
             models.Index(fields=["correlation_id"], name="payments_payment_correlation"),
         ]
+        permissions = [
+            ("confirm_payment", _("Can confirm manual payments")),
+            ("fail_payment", _("Can fail manual payments")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.id} ({money.display(self.amount, self.currency)})"

@@ -1,14 +1,22 @@
 """The back office: staff look at money and state here, and change them only through services. See README.md."""
 
-from config.admin.actions import MAX_REASON_LENGTH, ReasonedAction, ReasonedActionsAdmin, ReasonForm, Said
-from config.admin.filters import MadeFilter, RecentValuesFilter
+from config.admin.actions import (
+    MAX_REASON_LENGTH,
+    ReasonedAction,
+    ReasonedActionsAdmin,
+    ReasonForm,
+    Said,
+    unless_refused,
+    unless_transition,
+)
+from config.admin.filters import MadeDateFilter, RecentValuesFilter
 from config.admin.paginator import BoundedPaginator, bounded_count
 from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
 
 __all__ = [
     "MAX_REASON_LENGTH",
     "BoundedPaginator",
-    "MadeFilter",
+    "MadeDateFilter",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "ReasonForm",
@@ -17,4 +25,6 @@ __all__ = [
     "RecentValuesFilter",
     "Said",
     "bounded_count",
+    "unless_refused",
+    "unless_transition",
 ]

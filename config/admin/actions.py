@@ -15,6 +15,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django_fsm import can_proceed
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin import looks
@@ -65,6 +66,31 @@ class ReasonForm(forms.Form):
 def never_refused(_: Any) -> Text:
     """For an action that is possible in every state."""
     return ""
+
+
+def unless_transition(name: str) -> Callable[[Any], Text]:
+    """For an action that makes this transition: the machine says from which states it is possible."""
+
+    def refusal(obj: Any) -> Text:
+        if can_proceed(getattr(obj, name)):
+            return ""
+        what = {"resource": obj._meta.verbose_name, "status": obj.get_status_display()}
+        return _("Not possible: the %(resource)s is %(status)s.") % what
+
+    return refusal
+
+
+def unless_refused(check: Callable[[Any], None]) -> Callable[[Any], Text]:
+    """For an action whose service begins with `check`: what its domain error says."""
+
+    def refusal(obj: Any) -> Text:
+        try:
+            check(obj)
+        except DomainError as error:
+            return error.detail
+        return ""
+
+    return refusal
 
 
 @dataclasses.dataclass(frozen=True)

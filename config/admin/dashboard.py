@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,7 +16,7 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext
 
 from config.admin import looks
-from config.admin.paginator import BoundedCount
+from config.admin.paginator import BoundedCount, bounded_count
 from config.admin.read_only import ReadOnlyAdmin
 from config.kernel.fields import PrefixedIdField, by_id
 
@@ -35,6 +36,16 @@ class Tile:
     @property
     def colour(self) -> str:
         return self.tone if self.count.number else "quiet"
+
+
+def tile_of_status(
+    model: type[models.Model], status: str, title: str, *, made: str = "", detail: str = "", tone: str = "warn"
+) -> Tile:
+    """For the rows of `model` in one state; `made` is the field that says how old the oldest is."""
+    rows = model._default_manager.filter(status=status)
+    if made:
+        detail = looks.oldest_since(rows.order_by("pk").values_list(made, flat=True).first())
+    return Tile(title, bounded_count(rows.order_by("-pk")), looks.list_of(model, status__exact=status), detail, tone)
 
 
 def fill(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:

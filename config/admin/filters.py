@@ -65,7 +65,7 @@ class RecentValuesFilter(admin.FieldListFilter):
             }
 
 
-class MadeFilter(admin.DateFieldListFilter):
+class MadeDateFilter(admin.DateFieldListFilter):
     """For the field that says when a row was made: the same choices, read from the newest on."""
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:

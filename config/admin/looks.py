@@ -9,6 +9,7 @@ from django.contrib.admin.utils import quote
 from django.db import models
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django_fsm import FSMField
@@ -128,19 +129,17 @@ def page_of(app_label: str, model_name: str, pk: Any) -> str:
         return ""
 
 
+def list_of(model: type[models.Model], **query: str) -> str:
+    """The address of the list of `model`, filtered by `query`."""
+    address = reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
+    return f"{address}?{urlencode(query)}" if query else address
+
+
 def code(text: str) -> SafeString:
-    """Text as it stands, escaped, every line of it."""
-    return format_html('<pre class="q-code">{}</pre>', text)
+    """Text as it stands, escaped, every line of it: HTML drops the line break that `<pre>` may begin with."""
+    return format_html('<pre class="q-code">\n{}</pre>', text)
 
 
 def pretty(document: Any) -> str:
     """JSON for reading."""
     return json.dumps(document, indent=2, ensure_ascii=False, default=str)
-
-
-def pretty_text(text: str) -> str:
-    """`text` indented when it is JSON, else as it stands: signed garbage is shown too."""
-    try:
-        return pretty(json.loads(text))
-    except (ValueError, RecursionError):
-        return text

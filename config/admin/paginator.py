@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
 
 if TYPE_CHECKING:
     BasePaginator = Paginator[Any]
@@ -14,7 +13,7 @@ else:
     BasePaginator = Paginator
 
 COUNTED_ROWS = 1000
-"""Where counting ends, and the pages of a list: whoever looks for older rows searches or filters."""
+"""Where counting ends, and the pages of a list; older rows are reached by a link that goes on from there."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +49,15 @@ class BoundedPaginator(BasePaginator):
     def count(self) -> int:
         return self.total.number
 
-    @property
-    def notice(self) -> str:
-        """What is said below a list that ends before its rows do."""
-        return gettext("Only the newest are listed: search or filter for others.") if self.total.is_more else ""
+    @cached_property
+    def end(self) -> Any:
+        """The primary key of the last row on the last page, when there are rows after it; else None."""
+        if not self.total.is_more or not isinstance(self.object_list, QuerySet):
+            return None
+        (key,) = keys(self.object_list[self.count - 1 : self.count])
+        return key
+
+
+def keys(rows: QuerySet[Any]) -> list[Any]:
+    """Primary keys of `rows`, which an index may know without the rows."""
+    return list(rows.prefetch_related(None).values_list("pk", flat=True))

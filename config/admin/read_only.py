@@ -8,7 +8,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import quote
+from django.contrib.admin.views.main import PAGE_VAR
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
@@ -16,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 
 from config.admin import looks, searching
 from config.admin.looks import Look
-from config.admin.paginator import BoundedCount, BoundedPaginator, bounded_count
+from config.admin.paginator import BoundedCount, BoundedPaginator, bounded_count, keys
 from config.kernel.fields import PrefixedIdField
 
 if TYPE_CHECKING:
@@ -29,11 +31,19 @@ else:
     from unfold.views import ChangeList
 
 
+PATTERNS = ("regex", "iregex")
+"""Lookups that no filter offers: the database refuses half of what can be typed, and reads every row for the rest."""
+
+OLDER_THAN = "pk__lt"
+"""The parameter by which a list goes on below a row: Django looks it up like any other."""
+
+
 class BoundedList(ChangeList):
     """Counts no further than its paginator does, and says nothing of a total it does not know.
 
     What rows refer to comes in a statement of its own: given a join, MariaDB may begin with the other table, and sort
-    all rows to show the first page.
+    all rows to show the first page. So do the keys of a page: asked for whole rows older than one, MariaDB may read all
+    newer ones of the index first (0.3 s in an account of 300,000 entries, against 0.5 ms).
     """
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> QuerySet[Any]:
@@ -44,6 +54,18 @@ class BoundedList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         self.full_result_count = self.result_count
+        self.result_list = self.queryset.filter(pk__in=keys(self.result_list))
+
+    @property
+    def older(self) -> str:
+        """The query string of the rows that come after the last page; empty when there are none."""
+        end = self.paginator.end
+        return "" if end is None else self.get_query_string({OLDER_THAN: end}, [PAGE_VAR])
+
+    @property
+    def newest(self) -> str:
+        """The query string of the whole list, for one that `older` leads to; else empty."""
+        return self.get_query_string(remove=[OLDER_THAN, PAGE_VAR]) if OLDER_THAN in self.params else ""
 
 
 class _Looks(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[misc]
@@ -112,6 +134,16 @@ class ReadOnlyAdmin(_Looks, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup.rpartition("__")[2] not in PATTERNS and super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Raises IncorrectLookupParameters also for an instant that UTC has no year for."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedList

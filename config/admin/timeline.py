@@ -9,20 +9,27 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.dateparse import parse_datetime
+from django.utils.http import urlencode
 from django.utils.module_loading import import_string
 from django.utils.safestring import SafeString
 
 from config.admin import looks
 from config.admin.actions import ReasonedActionsAdmin
 
+Rows = TypeVar("Rows", bound="QuerySet[Any, Any]")
+
 SHOWN_ITEMS = 200
+MAX_TRAIL = 50
+"""Pages that an address remembers the way back through: it has to fit into a request line."""
 PAYLOAD_CHARACTERS = 4000
 """What is shown of one payload here; the page it leads to has all of it."""
 
@@ -31,7 +38,7 @@ PAYLOAD_CHARACTERS = 4000
 class Subject:
     """What a timeline is about: the whole of an invoice, or of it only what concerns `payment_id`.
 
-    `payments` are the newest of the invoice, or the one, with their ids and provider references.
+    `payments` are those of the invoice that the window shows, or the one, with their ids and provider references.
     """
 
     invoice_id: str
@@ -41,14 +48,22 @@ class Subject:
 
 @dataclasses.dataclass(frozen=True)
 class Window:
-    """A source returns its newest `limit` items that are not later than `until`."""
+    """A source returns its newest `limit` items that are not later than the last of `trail`.
 
-    until: datetime.datetime | None = None
-    limit: int = SHOWN_ITEMS + 1
+    The trail is how staff came here: the moments that the pages before this one went on from.
+    """
 
-    def before(self, field: str) -> dict[str, datetime.datetime]:
-        """For `filter(**…)`."""
-        return {} if self.until is None else {f"{field}__lte": self.until}
+    limit: int
+    trail: tuple[datetime.datetime, ...] = ()
+
+    @property
+    def until(self) -> datetime.datetime | None:
+        return self.trail[-1] if self.trail else None
+
+    def newest(self, rows: Rows, made: str, order: str = "-pk") -> Rows:
+        """Those of `rows` to show; `made` is the field that says when it was."""
+        shown = rows if self.until is None else rows.filter(**{f"{made}__lte": self.until})
+        return shown.order_by(order)[: self.limit]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +82,13 @@ class Item:
     payload_goes_on: bool = False
     order: tuple[Any, ...] = ()
 
+    @classmethod
+    def of(cls, row: models.Model, **more: Any) -> Item:
+        """For a row that is known whole: it leads to the row's page and says its state, if it has one."""
+        status = getattr(row, "status", "")
+        text = row.get_status_display() if status else ""  # type: ignore[attr-defined]
+        return cls(href=looks.url_of(row), status=status and looks.label(status, text), **more)
+
     @property
     def ago(self) -> str:
         return looks.ago(self.at)
@@ -76,16 +98,21 @@ class Item:
         return self.at.astimezone(datetime.UTC)
 
     @property
+    def payload_as_code(self) -> SafeString:
+        return looks.code(self.payload)
+
+    @property
     def known_facts(self) -> list[tuple[str, Any]]:
         return [(name, value) for name, value in self.facts if value not in ("", None)]
 
 
 @dataclasses.dataclass(frozen=True)
 class Timeline:
-    """Oldest first. `older` is the moment to go on from when there is more, else None."""
+    """Oldest first. `older` and `newer` are query strings of the pages beside this one; empty where there is none."""
 
     items: Sequence[Item]
-    older: datetime.datetime | None = None
+    older: str = ""
+    newer: str = ""
     until: datetime.datetime | None = None
 
 
@@ -100,25 +127,35 @@ class Actor:
         return f"{self.name} ({self.actor})" if self.name else self.actor
 
 
-def read(request: HttpRequest, subject: Subject) -> Timeline:
-    """The timeline up to the moment `?until=` names, from the sources that the user may look at."""
-    window = Window(until=_until(request))
+def window_of(request: HttpRequest) -> Window:
+    """What the request asks to see: `?until=` names the moments of its trail."""
+    moments = map(_moment, request.GET.getlist("until"))
+    return Window(SHOWN_ITEMS + 1, tuple(moment for moment in moments if moment)[-MAX_TRAIL:])
+
+
+def read(request: HttpRequest, subject: Subject, window: Window) -> Timeline:
+    """The timeline in this window, from the sources that the user may look at."""
     found: list[Item] = []
     for source, permission in settings.ADMIN_TIMELINE_SOURCES.items():
         if request.user.has_perm(permission):
             found += import_string(source)(subject, window)
     found.sort(key=lambda item: (item.at, item.order))
     shown = found[-SHOWN_ITEMS:]
-    older = shown[0].at if len(found) > len(shown) else None
-    return Timeline(_with_names(shown), older, window.until)
+    older = _query((*window.trail, shown[0].at)) if len(found) > len(shown) else ""
+    newer = _query(window.trail[:-1]) if window.trail else ""
+    return Timeline(_with_names(shown), older, newer, window.until)
 
 
-def _until(request: HttpRequest) -> datetime.datetime | None:
+def _query(trail: Sequence[datetime.datetime]) -> str:
+    return "?" + urlencode([("until", moment.isoformat()) for moment in trail])
+
+
+def _moment(text: str) -> datetime.datetime | None:
     try:
-        until = parse_datetime(request.GET.get("until", ""))
+        moment = parse_datetime(text)
     except ValueError:
         return None
-    return until.replace(tzinfo=until.tzinfo or datetime.UTC) if until else None
+    return moment.replace(tzinfo=moment.tzinfo or datetime.UTC) if moment else None
 
 
 def _with_names(items: Sequence[Item]) -> list[Item]:
@@ -147,8 +184,8 @@ class TimelineAdmin(ReasonedActionsAdmin):
 
     change_form_outer_after_template = "admin/timeline.html"
 
-    def subject(self, obj: Any) -> Subject:
-        """What the timeline of `obj` is about."""
+    def subject(self, obj: Any, window: Window) -> Subject:
+        """What the timeline of `obj` is about, in this window."""
         raise NotImplementedError
 
     def render_change_form(
@@ -160,5 +197,6 @@ class TimelineAdmin(ReasonedActionsAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        context["timeline"] = read(request, self.subject(obj))
+        window = window_of(request)
+        context["timeline"] = read(request, self.subject(obj, window), window)
         return super().render_change_form(request, context, add, change, form_url, obj)

@@ -2,8 +2,14 @@
 
 A card number here is 13 to 19 digits, in one piece or in groups parted by blanks, dashes or invisible characters, that
 pass the Luhn check, with an issuer's prefix at one of that issuer's lengths. Dots, slashes and underscores part it only
-where the groups are those of a card: amounts, addresses and versions are none. Identifiers made of letters and digits
-(ours, UUIDs, digests) are passed over, and so are phone numbers written with a plus.
+where the groups are those of a card: amounts, addresses and versions are none.
+
+Passed over are phone numbers written with a plus, and identifiers: ours, UUIDs, and what is written in hexadecimal,
+which alone of the usual alphabets has digits enough to make a card number by chance. It is known by its letters: 16
+digits or more that stand alone, with letters on both sides or in between; 20 or more of one case among other letters,
+with letters in three places. A word before or after a number is none of that ("card4242…", "4242…EUR", the "B4242…" of
+a magnetic stripe), and neither is the "D" after a stripe's number. A key of 16 hexadecimal digits looks like a card
+once in 50,000 still: mostly one that is all digits, which nothing tells from a card.
 """
 
 import bisect
@@ -71,14 +77,24 @@ _PRINTED = re.compile(
 """Groups as on a card, with one and the same mark between them."""
 _MARK = re.compile("[./_]")
 _GROUP = re.compile(r"\d+")
+_ALONE = r"(?![A-Za-z0-9])"
+_STRIPE = rf"\d{{{_MIN_LENGTH},{_MAX_LENGTH}}}[Dd]\d{{7,}}[Ff]?{_ALONE}"
+_WORD_AND_NUMBER = rf"(?:[A-Fa-f]+\d+|\d+[A-Fa-f]*){_ALONE}"
+
+
+def _among_letters(hex: str) -> str:
+    return rf"(?<![0-9{hex}])(?=\d*[{hex}]+\d+[{hex}]+\d+[{hex}])[0-9{hex}]{{20,}}"
+
+
 _NO_CARD = re.compile(
-    r"(?<![A-Za-z0-9])(?:"
+    rf"(?<![A-Za-z0-9])(?!{_STRIPE})(?:"
     r"[a-z]{2,8}_[0-7][0-9a-hjkmnp-tv-z]{25}"
     r"|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-    r"|(?=\d*[A-Fa-f])[0-9A-Fa-f]{20,}"
+    rf"|(?!{_WORD_AND_NUMBER})[0-9A-Fa-f]{{16,}}"
     r"|(?=\d*[A-Za-z])[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:?\d\d:?\d\d(?:[.,]\d+)?"
-    r")(?![A-Za-z0-9])"
+    rf"){_ALONE}"
+    rf"|{_among_letters('a-f')}|{_among_letters('A-F')}"
     rf"|\d{{{_MAX_LENGTH + 1},}}"
 )
 """Identifiers, instants, and groups of more digits than any card has."""

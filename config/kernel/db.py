@@ -10,7 +10,7 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
@@ -43,9 +43,10 @@ class NotInTransaction(Exception):
 
 
 class _Unit:
-    """What one outermost transaction still has to write before it commits."""
+    """What one outermost transaction still has to write before it commits; nothing where it is one statement."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_one_statement: bool) -> None:
+        self.is_one_statement = is_one_statement
         self.rows: list[models.Model] = []
         self.callbacks: list[Callable[[], object]] = []
         self.floor = (0, 0)
@@ -79,8 +80,8 @@ def transaction(
 
     `idempotent` says that running it again after a commit whose outcome is unknown does no harm (a key or a unique row
     makes the second run find the first); a function of the use case's arguments where that depends on them. One that
-    `is_one_statement` leaves it to the database to commit that, which saves three trips to it. Raises Unavailable when
-    five attempts did not get through.
+    `is_one_statement` leaves it to the database to commit that, which saves three trips to it; there is no transaction
+    then, and steps that require one are refused. Raises Unavailable when five attempts did not get through.
     """
 
     def decorate(use_case: Callable[P, T]) -> Callable[P, T]:
@@ -96,11 +97,12 @@ def transaction(
 
 
 def _run(use_case: Callable[[], T], *, idempotent: bool, is_one_statement: bool) -> T:
-    if is_one_statement and _unit.get() is not None:
+    outer = _unit.get()
+    if outer is not None and (is_one_statement or outer.is_one_statement):
         raise RuntimeError("A use case runs in no other's transaction.")
     for attempt in range(1, MAX_ATTEMPTS + 1):
         committing = is_one_statement
-        unit = _Unit()
+        unit = _Unit(is_one_statement=is_one_statement)
         token = _unit.set(unit)
         try:
             with contextlib.nullcontext() if is_one_statement else django_transaction.atomic(durable=True):
@@ -140,7 +142,7 @@ def require_transaction() -> None:
 
 def _current_unit() -> _Unit:
     unit = _unit.get()
-    if unit is None:
+    if unit is None or unit.is_one_statement:
         raise NotInTransaction(NotInTransaction.__doc__)
     return unit
 
@@ -165,10 +167,12 @@ def one_insert() -> Iterator[None]:
     """As `savepoint`, for IntegrityError around one write and no other: the server undoes a refused one by itself."""
     unit = _current_unit()
     floor, unit.floor = unit.floor, unit.mark()
+    told = len(db.connection.run_on_commit)
     try:
         yield
     except db.IntegrityError:
         django_transaction.set_rollback(False)
+        del db.connection.run_on_commit[told:]
         unit.rewind(unit.floor)
         raise
     finally:
@@ -181,6 +185,12 @@ def insert_before_commit(row: models.Model) -> None:
     Models are written in the order they first appear, so hand a parent over before its children.
     """
     _current_unit().rows.append(row)
+
+
+def save(row: models.Model, *, update_fields: Sequence[str]) -> None:
+    """Save `update_fields` of `row` now; one that waits for its insert will be inserted as it is then."""
+    if not any(row is waiting for waiting in _current_unit().rows):
+        row.save(update_fields=update_fields)
 
 
 def before_commit(callback: Callable[[], object]) -> None:

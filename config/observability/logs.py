@@ -25,6 +25,7 @@ _TEXTS = {str, bool, type(None)}
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 Event = dict[str, Any]
+_PLAIN = re.compile(r"""[^\s"=]+""")
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=True, default=str).encode
 
 
@@ -126,7 +127,10 @@ class JsonFormatter(Formatter):
 
 
 class LineFormatter(Formatter):
-    """`time LEVEL logger [correlation id] event name=value …`; a traceback follows, its lines marked with "|"."""
+    """`time LEVEL logger [correlation id] event name=value …`; a traceback follows, its lines marked with "|".
+
+    What could be taken for further fields stands in quotes, as in JSON: `name="a b=c"`, and an event with "=" in it.
+    """
 
     def render(self, event: Event) -> str:
         shown = dict(event)
@@ -134,9 +138,20 @@ class LineFormatter(Formatter):
             shown.pop(name) for name in ("time", "level", "logger", "event", "correlation_id")
         )
         trace = shown.pop("exception", "")
-        rest = "".join(f" {name}={value}" for name, value in shown.items())
+        rest = "".join(f" {_word(name)}={_word(value)}" for name, value in shown.items())
+        text = _quoted(text) if "=" in text or text.startswith('"') else text
         line = _visible(f"{time} {level.upper()} {logger} [{correlation_id or '-'}] {text}{rest}")
         return "\n".join([line, *(f"  | {_visible(each)}" for each in trace.split("\n") if trace)])
+
+
+def _word(value: object) -> str:
+    """As it is, if nobody can take it for more than one value."""
+    text = str(value)
+    return text if _PLAIN.fullmatch(text) else _quoted(text)
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _visible(text: str) -> str:

@@ -1,8 +1,9 @@
 """/metrics: what all processes of this host have counted, and what the database says at this moment."""
 
+import functools
 import hmac
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import db
@@ -30,13 +31,24 @@ UNEVENTFUL = (ProviderEventStatus.PROCESSED, ProviderEventStatus.IGNORED)
 logger = logging.getLogger(__name__)
 
 
+def for_operators(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """With METRICS_TOKEN only for its bearer, without one only where METRICS_ARE_PUBLIC; to others nothing is here."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest) -> HttpResponse:
+        if not _may_read(request):
+            return problems.problem(404, "not_found", "Nothing is here.", request=request)
+        return view(request)
+
+    return guarded
+
+
 @csrf_exempt
 @require_safe
 @never_cache
+@for_operators
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus text. With METRICS_TOKEN only for its bearer; without one only where METRICS_ARE_PUBLIC."""
-    if not _may_read(request):
-        return problems.problem(404, "not_found", "Nothing is here.", request=request)
+    """Prometheus text."""
     registry = CollectorRegistry()
     registry.register(_Everything())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)

@@ -52,8 +52,8 @@ class Env(BaseSettings):
     redis_url: str = Field(default="", repr=False)
     """Broker and cache, `redis://host:6379/0`. Empty: files and a cache per process, for one machine to try it out."""
     trust_proxy: bool = False
-    """Whether a proxy in front sets (and strips from clients) `X-Forwarded-Proto`. Without one, any client could say
-    its plain HTTP is HTTPS."""
+    """Whether a proxy in front sets (and strips from clients) `X-Forwarded-Proto`, and adds to `X-Forwarded-For` whom
+    it speaks for. Without one, any client could say its plain HTTP is HTTPS."""
     csrf_trusted_origins: Words = []
     """Further origins, `https://host`, whose pages may post to the admin."""
     hsts_include_subdomains: bool = True
@@ -67,7 +67,8 @@ class Env(BaseSettings):
     log_format: Literal["", "line", "json"] = ""
     """`line` or `json`. Empty: json in production, readable lines elsewhere."""
     metrics_token: str = Field(default="", repr=False)
-    """Who reads /metrics sends it as a bearer token. Empty: /metrics is closed in production, open elsewhere."""
+    """Who reads /metrics and /health/detailed sends it as a bearer token. Empty: they are closed in production, open
+    elsewhere."""
     prometheus_multiproc_dir: str = ""
     """Where every process of this host counts. Empty: `metrics` under `DATA_DIR`."""
     simulator_url: str = "http://127.0.0.1:8001"
@@ -80,7 +81,10 @@ class Env(BaseSettings):
     """Read by production alone, to refuse it: debug pages show settings and data to whoever makes an error."""
 
     @field_validator(
-        *["allowed_hosts", "csrf_trusted_origins", "providers", "simulator_webhook_secrets"],
+        "allowed_hosts",
+        "csrf_trusted_origins",
+        "providers",
+        "simulator_webhook_secrets",
         mode="before",
     )
     @classmethod
@@ -141,8 +145,7 @@ class Env(BaseSettings):
     @field_validator("data_dir")
     @classmethod
     def _is_writable_where_used(cls, value: Path, info: ValidationInfo) -> Path:
-        there = next(path for path in (value, *value.absolute().parents) if path.exists())
-        if not info.data.get("redis_url", "-") and not (there.is_dir() and os.access(there, os.W_OK)):
+        if not info.data.get("redis_url", "-") and not _may_hold_files(value):
             raise ValueError("without REDIS_URL it must be a folder that can be written")
         return value
 
@@ -202,6 +205,16 @@ class StrictEnv(Env):
             raise ValueError("remove simulated: it invents money")
         return value
 
+    @field_validator("prometheus_multiproc_dir")
+    @classmethod
+    def _can_be_written(cls, value: str, info: ValidationInfo) -> str:
+        data_dir = info.data.get("data_dir")
+        if not (value or data_dir is None or _may_hold_files(data_dir / "metrics")):
+            raise ValueError("set a folder that can be written, or a DATA_DIR that can: every process counts there")
+        if value and not _may_hold_files(Path(value)):
+            raise ValueError("set a folder that can be written: every process counts there")
+        return value
+
     @field_validator("simulator_url", "simulator_webhook_secrets")
     @classmethod
     def _is_not_set(cls, value: object, info: ValidationInfo) -> object:
@@ -215,6 +228,12 @@ class StrictEnv(Env):
         if value.lower() not in {"", "0", "false", "no", "off"}:
             raise ValueError("remove it: debug pages show settings and data to whoever makes an error")
         return value
+
+
+def _may_hold_files(folder: Path) -> bool:
+    """Whether it is a folder that can be written, or can be made one."""
+    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 
 def _is_hard_to_guess(value: str) -> bool:

@@ -9,7 +9,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from django.db import connection
+
 from config.embedded.environment import free_port
+
+
+def database_url(name: str | None = None) -> str:
+    """DATABASE_URL of the database the tests run on, or of the one called `name` on its server."""
+    options = connection.settings_dict
+    login = f"{options['USER']}:{options['PASSWORD']}" if options["PASSWORD"] else options["USER"]
+    return f"mysql://{login}@{options['HOST']}:{options['PORT']}/{name or options['NAME']}"
 
 
 @contextlib.contextmanager

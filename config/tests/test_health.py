@@ -25,6 +25,15 @@ from outbox.models import OutboxEvent
 from payments.providers.base import Succeeded
 from payments.services import submission
 from payments.tests.factories import make_payment
+from tests.concurrency.threads import all_at_once
+
+TOKEN = "a-token-of-more-than-32-characters"
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test finds out for itself."""
+    monkeypatch.setattr(health, "_latest", health._Latest())
 
 
 def test_liveness_touches_nothing() -> None:
@@ -77,7 +86,7 @@ def test_payments_in_review_are_counted_and_degraded() -> None:
     """Somebody has to look."""
     payment = make_payment()
     decline = Succeeded(reference="ch_1", amount=payment.amount + 1, currency="EUR", account=payment.provider_account)
-    submission.record(payment_id=payment.id, outcome=decline, actor=system("test"))
+    submission.record(payment=payment, outcome=decline, actor=system("test"))
     component = Client().get("/health/detailed").json()["components"]["payments"]
     assert (component["status"], component["review"]) == ("degraded", 1)
 
@@ -139,3 +148,40 @@ def test_probes_that_hang_do_not_pile_up(monkeypatch: pytest.MonkeyPatch) -> Non
     """Once as many hang as may, a further request is answered at once: nothing can be said, so all is down."""
     monkeypatch.setattr(health, "_free_threads", threading.Semaphore(0))
     assert set(detailed_within(0.5).values()) == {"down"}
+
+
+@pytest.mark.parametrize(("sent", "status"), [("", 404), ("Bearer wrong", 404), (f"Bearer {TOKEN}", 503)])
+def test_details_are_for_who_may_read_the_metrics(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, sent: str, status: int
+) -> None:
+    """They tell what to attack, and asking costs connections: others are told that nothing is here."""
+    asked: list[str] = []
+
+    def probe() -> dict[str, Any]:
+        asked.append("database")
+        return {"status": "down"}
+
+    monkeypatch.setattr(health, "PROBES", {"database": probe})
+    settings.METRICS_TOKEN = TOKEN
+    assert Client().get("/health/detailed", HTTP_AUTHORIZATION=sent).status_code == status
+    assert len(asked) == (status == 503)
+    assert Client().get("/health").status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_callers_at_once_make_one_look(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often a process is asked, its components are asked once a second."""
+    looks: list[float] = []
+
+    def slow() -> dict[str, Any]:
+        looks.append(time.monotonic())
+        time.sleep(0.3)
+        return {}
+
+    monkeypatch.setattr(health, "PROBES", {"slow": slow})
+    answers = all_at_once([lambda: Client().get("/health/detailed").json()] * 20)
+    assert (len(looks), len(answers)) == (1, 20)
+    assert all(answer == answers[0] for answer in answers)
+    time.sleep(health.FRESH_SECONDS)
+    Client().get("/health/detailed")
+    assert len(looks) == 2

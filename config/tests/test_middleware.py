@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.test import Client, override_settings
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from config.api.tests.conftest import api, api_key
@@ -109,7 +109,12 @@ HEADERS = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF), max_siz
     path=st.text(max_size=30),
 )
 def test_no_header_and_no_path_makes_the_server_fail(api: Client, name: str, value: str, path: str) -> None:
-    """Whatever they hold, the answer is below 500 and carries a request id."""
+    """Whatever they hold, the answer is below 500 and carries a request id.
+
+    A length beyond the body's is left to `tests/fuzz/test_headers.py`, on a real socket: Django's test client has no
+    more bytes to wait for and asserts.
+    """
+    assume(name != "CONTENT_LENGTH" or not value.strip().isdecimal())
     extra: dict[str, Any] = {name: value}
     for target in ("/api/v1/keyed/optional", "/api/v1/" + path.encode("utf-8", "replace").decode()):
         response = api.generic("POST", target, b"{}", content_type="application/json", **extra)

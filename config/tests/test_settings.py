@@ -42,9 +42,13 @@ REFUSED = [
     ("SIMULATOR_URL", "http://simulator:8001"),
     ("SIMULATOR_WEBHOOK_SECRETS", GOOD["SECRET_KEY"]),
     *[("METRICS_TOKEN", value) for value in GUESSABLE[1:]],
+    *[("PROMETHEUS_MULTIPROC_DIR", folder) for folder in [__file__, f"{__file__}/below"]],
     *[("DEBUG", value) for value in ["1", "True", "*"]],
     *[("CSRF_TRUSTED_ORIGINS", origin) for origin in ["a.example", "http://a.example", "https://*", "https://a/b"]],
-    *[("TRUST_PROXY", "perhaps"), ("HSTS_INCLUDE_SUBDOMAINS", "2"), ("LOG_FORMAT", "yaml"), ("PORT", "http")],
+    ("TRUST_PROXY", "perhaps"),
+    ("HSTS_INCLUDE_SUBDOMAINS", "2"),
+    ("LOG_FORMAT", "yaml"),
+    ("PORT", "http"),
 ]
 FIRST = dict(reversed(REFUSED))
 """One wrong value for each variable that can be wrong."""
@@ -110,7 +114,7 @@ def test_production_refuses_each_by_name_and_keeps_it_secret(
 def test_production_names_everything_wrong_in_one_message() -> None:
     """One variable at a time would be one failed deployment at a time."""
     assert named(load(FIRST)) == [name.upper() for name in Env.model_fields if name.upper() in FIRST]
-    assert len(FIRST) == 16
+    assert len(FIRST) == 17
 
 
 def test_an_empty_environment_is_refused_for_all_it_lacks() -> None:
@@ -187,6 +191,14 @@ def test_a_data_folder_that_cannot_be_written_is_refused_where_it_is_used(tmp_pa
     assert load(environment | {"REDIS_URL": "redis://h"}, settings="config.settings.local") == "False"
 
 
+def test_a_data_folder_that_cannot_hold_the_numbers_is_refused_by_production(tmp_path: Path) -> None:
+    """Unless they go elsewhere."""
+    (tmp_path / "file").touch()
+    environment = GOOD | {"DATA_DIR": str(tmp_path / "file")}
+    assert named(load(environment)) == ["PROMETHEUS_MULTIPROC_DIR"]
+    assert load(environment | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}) == "False"
+
+
 def test_local_settings_answer_to_further_hosts() -> None:
     """A stack of containers has names."""
     hosts = load({"ALLOWED_HOSTS": "web"}, settings="config.settings.local", tell="settings.ALLOWED_HOSTS")
@@ -196,7 +208,11 @@ def test_local_settings_answer_to_further_hosts() -> None:
 def test_production_passes_every_check_for_deployment() -> None:
     """`manage.py check --deploy` has nothing to say, warnings included."""
     ended = run(
-        *["manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        "manage.py",
+        "check",
+        "--deploy",
+        "--fail-level",
+        "WARNING",
         environment=GOOD | {"DJANGO_SETTINGS_MODULE": PRODUCTION, "SECRET_KEY": GOOD["SECRET_KEY"] * 2},
     )
     assert (ended.returncode, ended.stderr) == (0, "")

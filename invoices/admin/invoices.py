@@ -1,27 +1,25 @@
 """Customers and invoices. An invoice's page shows everything that has happened to it."""
 
-from typing import Any
-
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import (
-    MadeFilter,
+    MadeDateFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
     ReasonedAction,
     RecentValuesFilter,
     Said,
-    bounded_count,
 )
-from config.admin.dashboard import Tile
-from config.admin.timeline import SHOWN_ITEMS, Subject, TimelineAdmin
+from config.admin.dashboard import Tile, tile_of_status
+from config.admin.timeline import Subject, TimelineAdmin, Window
 from config.api.principals import Principal
 from config.kernel import money
 from invoices import services
-from invoices.admin.paying import PAY_AGAIN
+from invoices.admin.paying import PAY_AGAIN, unless_being_paid
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from payments.models import Payment
@@ -51,20 +49,10 @@ def _void(invoice: Invoice, actor: Principal, reason: str) -> Said:
     return Said(_("Nobody owes it any more."))
 
 
-def _not_voidable(invoice: Invoice) -> Any:
-    if invoice.status == InvoiceStatus.PROCESSING:
-        return _("A payment is under way: it has to end first.")
-    if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.FAILED):
-        return ""
-    return _("Only an open or failed invoice can be voided; this one is %(status)s.") % {
-        "status": invoice.get_status_display()
-    }
-
-
 @admin.register(Invoice)
 class InvoiceAdmin(TimelineAdmin):
     list_display = ["id", "number", "status", "amount", "amount_due", "customer", "created_at"]
-    list_filter = ["status", ("currency", RecentValuesFilter), ("created_at", MadeFilter)]
+    list_filter = ["status", ("currency", RecentValuesFilter), ("created_at", MadeDateFilter)]
     search_fields = ["number__exact", "order_id__exact"]
     search_help_text = _("Any id, number or order id")
     id_search_fields = ["customer", "payments", "receipts", "journals"]
@@ -98,7 +86,7 @@ class InvoiceAdmin(TimelineAdmin):
             label=_("Void"),
             note=_("Nobody will owe it any more, and its journal is reversed. There is no way back."),
             perform=_void,
-            refusal=_not_voidable,
+            refusal=unless_being_paid("void"),
             is_grave=True,
         ),
     ]
@@ -107,8 +95,8 @@ class InvoiceAdmin(TimelineAdmin):
     def amount_due(self, invoice: Invoice) -> str:
         return money.display(invoice.amount_due, invoice.currency)
 
-    def subject(self, obj: Invoice) -> Subject:
-        payments = Payment.objects.filter(invoice=obj).order_by("-id")[:SHOWN_ITEMS]
+    def subject(self, obj: Invoice, window: Window) -> Subject:
+        payments = window.newest(Payment.objects.filter(invoice=obj), "created_at")
         return Subject(invoice_id=obj.pk, payments=list(payments))
 
 
@@ -122,6 +110,5 @@ class InvoiceLineAdmin(ReadOnlyAdmin):
 
 def attention() -> list[Tile]:
     """Invoices that will not be paid unless somebody does something."""
-    failed = Invoice.objects.filter(status=InvoiceStatus.FAILED).order_by("-pk")
-    url = "/admin/invoices/invoice/?status__exact=failed"
-    return [Tile(str(_("Failed invoices")), bounded_count(failed), url, str(_("declined for good; can be paid again")))]
+    why = gettext("declined for good; can be paid again")
+    return [tile_of_status(Invoice, InvoiceStatus.FAILED, gettext("Failed invoices"), detail=why)]

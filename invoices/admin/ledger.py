@@ -3,17 +3,18 @@
 import dataclasses
 import itertools
 from collections.abc import Sequence
+from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import MadeFilter, ReadOnlyAdmin, ReadOnlyInline, RecentValuesFilter, looks
+from config.admin import MadeDateFilter, ReadOnlyAdmin, ReadOnlyInline, RecentValuesFilter, looks
 from config.admin.timeline import Item, Subject, Window
 from config.kernel import money
 from invoices.models import Entry, Journal
@@ -49,19 +50,37 @@ class EntryInline(_Sides, ReadOnlyInline):
 @admin.register(Journal)
 class JournalAdmin(ReadOnlyAdmin):
     list_display = ["id", "kind", "source", "invoice", "recorded_at"]
-    list_filter = [("kind", RecentValuesFilter), ("recorded_at", MadeFilter)]
+    list_filter = [("kind", RecentValuesFilter), ("recorded_at", MadeDateFilter)]
     search_fields = ["source__exact"]
     search_help_text = _("Its id, an invoice's, or that of what caused it")
     id_search_fields = ["invoice"]
     inlines = [EntryInline]
 
 
+class AccountFilter(admin.SimpleListFilter):
+    """One account in one currency, as the trial balance has them: an index finds all its entries, newest first."""
+
+    title = _("account")
+    parameter_name = "account"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        accounts = Entry.objects.order_by("account", "currency").values_list("account", "currency").distinct()
+        return [(name, name) for name in itertools.starmap(_account_name, accounts)]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Entry]) -> QuerySet[Entry]:
+        account, _, currency = (self.value() or "").rpartition(" ")
+        return queryset.filter(account=account, currency=currency) if self.value() else queryset
+
+
+def _account_name(account: str, currency: str) -> str:
+    return f"{account} {currency}"
+
+
 @admin.register(Entry)
 class EntryAdmin(_Sides, ReadOnlyAdmin):
     list_display = ["id", "journal", "account", "debit", "credit"]
-    list_filter = [("account", RecentValuesFilter), ("currency", RecentValuesFilter)]
-    search_fields = ["account__exact"]
-    search_help_text = _("An account, or the id of a journal or an invoice")
+    list_filter = [AccountFilter]
+    search_help_text = _("The id of a journal or an invoice")
     id_search_fields = ["journal", "journal__invoice"]
     readonly_fields = ["debit", "credit"]
     exclude = ["amount"]
@@ -87,6 +106,7 @@ class _Sum:
     """Debits and credits as staff reads them."""
 
     account: str
+    url: str
     debits: str
     credits: str
     balance: str
@@ -118,27 +138,27 @@ def _currency(code: str, sums: list[tuple[str, int, int]]) -> _Currency:
 
 
 def _sum(code: str, account: str, debits: int, credits: int) -> _Sum:
-    """Amounts without the currency, which stands above them."""
+    """Amounts without the currency, which stands above them; its address lists the account's entries."""
     shown = [money.display(amount, code).removesuffix(f" {code}") for amount in (debits, -credits, debits + credits)]
-    return _Sum(account, *shown)
+    return _Sum(account, looks.list_of(Entry, account=_account_name(account, code)), *shown)
 
 
 def timeline_journals(subject: Subject, window: Window) -> list[Item]:
     """The journals of the invoice, or those that the payment's receipts caused. Two statements, or three."""
-    journals = Journal.objects.filter(invoice_id=subject.invoice_id, **window.before("recorded_at"))
+    journals = Journal.objects.filter(invoice_id=subject.invoice_id).prefetch_related("entries")
     if subject.payment_id is not None:
         receipts = Receipt.objects.filter(payment_id=subject.payment_id).order_by("-id")
         journals = journals.filter(source__in=list(receipts.values_list("id", flat=True)[: window.limit]))
-    return [_item(journal) for journal in journals.prefetch_related("entries").order_by("-id")[: window.limit]]
+    return [_item(journal) for journal in window.newest(journals, "recorded_at")]
 
 
 def _item(journal: Journal) -> Item:
-    return Item(
+    return Item.of(
+        journal,
         at=journal.recorded_at,
         kind=gettext("Journal"),
         icon="menu_book",
         title=journal.get_kind_display(),
-        href=looks.url_of(journal),
         facts=[(gettext("for"), journal.source)],
         entries=[(entry.account, _debit(entry), _credit(entry)) for entry in journal.entries.all()],
         order=(4, journal.pk),

@@ -4,16 +4,18 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import messages
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config.admin import ReasonedAction, ReasonForm, Said
+from config.admin import ReasonedAction, ReasonForm, Said, looks, unless_transition
 from config.api.idempotency import IdempotencyKey
 from config.api.principals import Principal
 from invoices.models import Invoice
@@ -82,12 +84,17 @@ def _key(actor: Principal, key: str, answers: list[str]) -> IdempotencyKey:
     )
 
 
-def _not_payable(invoice: Invoice) -> Any:
-    if invoice.status == InvoiceStatus.PROCESSING:
-        return _("A payment is under way: another could charge twice.")
-    if invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.FAILED):
-        return ""
-    return _("Nothing is due: the invoice is %(status)s.") % {"status": invoice.get_status_display()}
+def unless_being_paid(transition: str) -> Callable[[Invoice], Any]:
+    """As `unless_transition`; for an invoice with a live payment it leads to that, where it can be ended."""
+    refused = unless_transition(transition)
+
+    def refusal(invoice: Invoice) -> Any:
+        live = getattr(invoice, "live_payment", None) if invoice.status == InvoiceStatus.PROCESSING else None
+        if live is None:
+            return refused(invoice)
+        return format_html(gettext("{} is under way: it has to end first."), looks.link(live))
+
+    return refusal
 
 
 PAY_AGAIN = ReasonedAction(
@@ -95,6 +102,6 @@ PAY_AGAIN = ReasonedAction(
     label=_("Pay again"),
     note=_("Asks the provider for what is due, as a new payment."),
     perform=_pay,
-    refusal=_not_payable,
+    refusal=unless_being_paid("process"),
     form=PayForm,
 )

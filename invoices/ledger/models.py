@@ -41,7 +41,8 @@ class Entry(models.Model):
     class Meta:
         verbose_name_plural = "entries"
         constraints = [models.CheckConstraint(condition=~models.Q(amount=0), name="invoices_entry_amount_not_zero")]
-        indexes = [models.Index(fields=["account", "currency", "amount"], name="invoices_entry_account")]
+        # In the order of an account's list, with what the trial balance adds up.
+        indexes = [models.Index(fields=["account", "currency", "id", "amount"], name="invoices_entry_account")]
 
     def __str__(self) -> str:
         return f"{self.account} {self.amount} {self.currency}"

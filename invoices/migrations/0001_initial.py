@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='entry',
-            index=models.Index(fields=['account', 'currency', 'amount'], name='invoices_entry_account'),
+            index=models.Index(fields=['account', 'currency', 'id', 'amount'], name='invoices_entry_account'),
         ),
         migrations.AddConstraint(
             model_name='entry',

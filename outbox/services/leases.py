@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, DateTimeField, F, Value
+from django.db.models import Count, DateTimeField, Value
 
 from config.kernel import db
 from outbox.models import SEQUENCER, SHARDS, Cursor, seconds_from_now
@@ -54,6 +54,11 @@ def move(*, lease: Lease, position: int, release: bool) -> Lease:
     Raises LeaseLost when the cursor was claimed since, or is not where this lease left it: no move is made twice.
     """
     db.require_transaction()
+    return _move(lease, position, release=release)
+
+
+def _move(lease: Lease, position: int, *, release: bool) -> Lease:
+    """One conditional statement, which needs no transaction for itself."""
     moved = lease_sql.move(
         subscriber=lease.subscriber,
         shard=lease.shard,
@@ -70,28 +75,32 @@ def move(*, lease: Lease, position: int, release: bool) -> Lease:
 def check(*, lease: Lease) -> None:
     """Requires a transaction: lock the cursor's row and extend the lease. Raises LeaseLost."""
     db.require_transaction()
-    _update(lease, lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS))
+    _extend(lease)
 
 
 @db.transaction(idempotent=True, is_one_statement=True)
 def renew(*, lease: Lease) -> None:
     """Extend the lease. Raises LeaseLost."""
-    check(lease=lease)
+    _extend(lease)
 
 
 @db.transaction(idempotent=True, is_one_statement=True)
 def give_back(*, lease: Lease, position: int) -> Lease:
     """Move the cursor to `position`, which may be where it stands, and give the lease back. Raises LeaseLost."""
-    return move(lease=lease, position=position, release=True)
+    return _move(lease, position, release=True)
 
 
-@db.transaction(idempotent=False, is_one_statement=True)
+@db.transaction(idempotent=True, is_one_statement=True)
 def back_off(*, lease: Lease) -> None:
-    """Give the lease back after a transport failure; nobody claims it until the delay is over. Raises LeaseLost."""
+    """Give the lease back after a transport failure; nobody claims it until the delay is over. Raises LeaseLost.
+
+    The number of failures is counted from the lease, not from the row: run again after a lost answer it says the same.
+    """
+    failures = lease.failures + 1
     _update(
         lease,
-        failures=F("failures") + 1,
-        available_at=seconds_from_now(backoff_seconds(failures=lease.failures + 1)),
+        failures=failures,
+        available_at=seconds_from_now(backoff_seconds(failures=failures)),
         lease_expires_at=Value(None, DateTimeField()),
     )
 
@@ -126,6 +135,10 @@ def _create_cursors(*, subscriber: str, from_beginning: bool) -> None:
             Cursor.objects.bulk_create(missing)
     except IntegrityError:
         """Another relay, starting at the same moment, has created them."""
+
+
+def _extend(lease: Lease) -> None:
+    _update(lease, lease_expires_at=seconds_from_now(settings.OUTBOX_LEASE_SECONDS))
 
 
 def _update(lease: Lease, **changes: object) -> None:

@@ -15,7 +15,7 @@ from outbox.services.leases import LeaseLost
 from outbox.subscribers import registry
 from outbox.tests.support import EFFECT_PREFIX, Wire, aggregate, effects, leased, on_mariadb, record
 from tests.concurrency.threads import all_at_once
-from tests.faults import DEADLOCK
+from tests.faults import CONNECTION_LOST, DEADLOCK
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +61,10 @@ def test_a_move_outside_a_transaction_is_refused() -> None:
     """Moving is a step: it belongs to the transaction of the effect."""
     with pytest.raises(db.NotInTransaction):
         leases.move(lease=leased("effects", shard=3), position=1, release=True)
+    with pytest.raises(db.NotInTransaction):
+        db.transaction(idempotent=True, is_one_statement=True)(leases.move)(
+            lease=leased("effects", shard=4), position=1, release=True
+        )
 
 
 def test_backing_off_keeps_everybody_away_for_a_growing_time() -> None:
@@ -73,6 +77,25 @@ def test_backing_off_keeps_everybody_away_for_a_growing_time() -> None:
     delays = [leases.backoff_seconds(failures=failures) for failures in (1, 2, 3, 50)]
     for delay, most in zip(delays, (1, 2, 4, 300), strict=True):
         assert most * 0.8 <= delay <= most
+
+
+@pytest.mark.django_db(transaction=True)
+def test_backing_off_survives_a_lost_answer_and_counts_its_failure_once() -> None:
+    """The statement runs again and says the same: the cursor waits one delay, and nobody keeps its lease."""
+    lease, answers = leased("effects", shard=3), itertools.count()
+
+    def lose(execute: Callable[..., Any], *statement: Any) -> Any:
+        answer = execute(*statement)
+        if next(answers) == 0:
+            raise OperationalError(*CONNECTION_LOST)
+        return answer
+
+    with connection.execute_wrapper(lose):
+        leases.back_off(lease=lease)
+    cursor = _cursor("effects", 3)
+    assert next(answers) == 2
+    assert (cursor.failures, cursor.lease_expires_at) == (1, None)
+    assert not Cursor.objects.claimable().filter(pk=cursor.pk).exists()
 
 
 def test_new_subscribers_start_where_their_entry_says() -> None:

@@ -1,6 +1,7 @@
 import datetime
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -9,7 +10,7 @@ from config.kernel import clock
 from outbox import services
 from outbox.models import SEQUENCER, Cursor, HeldEvent, OutboxEvent
 from outbox.services import SubscriberStatus
-from outbox.tests.support import Wire, aggregate, record
+from outbox.tests.support import Wire, aggregate, on_mariadb, record
 
 pytestmark = pytest.mark.django_db
 
@@ -38,11 +39,26 @@ def test_status_tells_lag_age_and_trouble_per_subscriber() -> None:
 
 
 def test_a_long_backlog_is_not_counted_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sequencer's lag stops at a bound; that something waits, and since when, is still told."""
+    """The sequencer's lag stops at a bound; the age is that of the oldest, wherever it waits."""
     monkeypatch.setitem(services.status.__globals__, "MAX_COUNTED", 2)
-    record(aggregate(), 3)
+    oldest = record(aggregate(shard=60))
+    record(aggregate(shard=60))
+    record(aggregate(shard=1), 3)
+    _age_events(seconds=60)
+    OutboxEvent.objects.filter(pk__in=oldest).update(occurred_at=clock.now() - datetime.timedelta(hours=1))
     assert _status()[SEQUENCER].lag == 2
-    assert _status()[SEQUENCER].oldest_age_seconds is not None
+    assert _status()[SEQUENCER].oldest_age_seconds == pytest.approx(3600, abs=20)
+
+
+def test_the_oldest_of_a_long_backlog_is_found_without_reading_it() -> None:
+    """One row of each shard is read, also when the log is mostly a backlog."""
+    if not on_mariadb():
+        pytest.skip("SQLite does not say how much it read")
+    record(aggregate(shard=1), 2000)
+    before = _rows_read()
+    (first,) = OutboxEvent.objects.raw(services.status.__globals__["_FIRST_UNSEQUENCED"])
+    assert _rows_read() - before < 1000
+    assert first.sequence == 1
 
 
 def test_status_is_quiet_when_nothing_waits() -> None:
@@ -72,6 +88,12 @@ def test_staff_find_events_cursors_and_held_events_but_change_nothing(client: Cl
 
 def _status() -> dict[str, SubscriberStatus]:
     return {each.subscriber: each for each in services.status()}
+
+
+def _rows_read() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
+        return sum(int(value) for _, value in cursor.fetchall())
 
 
 def _age_events(*, seconds: int) -> None:

@@ -43,6 +43,7 @@ class Migration(migrations.Migration):
                 ('live_invoice', models.OneToOneField(editable=False, help_text='The invoice while this payment is live, then empty: its uniqueness keeps it to one live payment.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='live_payment', to='invoices.invoice')),
             ],
             options={
+                'permissions': [('confirm_payment', 'Can confirm manual payments'), ('fail_payment', 'Can fail manual payments')],
                 'abstract': False,
             },
         ),

@@ -131,6 +131,8 @@ class Provider(Protocol):
     idempotency_window_seconds: int
     settles_itself: bool
     """False for manual providers: a person or service confirms; nothing is ever asked of the provider."""
+    failure_codes: frozenset[str]
+    """The codes its Declined are known to carry, which metrics tell apart; it may well invent others."""
 
     def charge(self, request: ChargeRequest) -> Outcome: ...
 

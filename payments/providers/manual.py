@@ -21,6 +21,7 @@ class ManualProvider:
 
     idempotency_window_seconds = 0
     settles_itself = False
+    failure_codes = frozenset({"not_received"})
 
     def __init__(self, *, name: str, account: str) -> None:
         self.name = name

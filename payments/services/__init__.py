@@ -1,9 +1,9 @@
 """Every write to payments and receipts."""
 
 from payments.services.locks import PaymentNotFound
-from payments.services.manual import NotManual, ReferenceTaken, confirm_payment, fail_payment
+from payments.services.manual import NotManual, ReferenceTaken, check_settled_by_hand, confirm_payment, fail_payment
 from payments.services.outcomes import EventResult
-from payments.services.provider_events import apply_event
+from payments.services.provider_events import apply_event, find_spoken_of
 from payments.services.reconciliation import reconcile, sweep
 from payments.services.requesting import (
     AmountDiffers,
@@ -25,8 +25,10 @@ __all__ = [
     "PaymentTerms",
     "ReferenceTaken",
     "apply_event",
+    "check_settled_by_hand",
     "confirm_payment",
     "fail_payment",
+    "find_spoken_of",
     "pay_invoice",
     "pay_order",
     "reconcile",

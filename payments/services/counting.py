@@ -1,17 +1,22 @@
 """Payments in the metrics: each event once, after the commit that made it happen."""
 
+from django.conf import settings
+
 from config.kernel import db
 from config.observability import counters
 from payments.events import PaymentEvent
 from payments.models import Payment
-from payments.providers.simulated.declines import DECLINES, UNSPECIFIED
-
-KNOWN_CODES = {"", UNSPECIFIED, *DECLINES}
-"""A label has few values for ever; what providers and callers invent beyond these is "other"."""
+from payments.providers import registry
 
 
 def count(event: type[PaymentEvent], payment: Payment) -> None:
     """Requires a transaction. What is rolled back, also to a savepoint or to run again, is not counted."""
-    code = payment.failure_code if payment.failure_code in KNOWN_CODES else "other"
-    labels = payment.provider, event.type.removeprefix("payment."), code
+    labels = payment.provider, event.type.removeprefix("payment."), _label(payment)
     db.after_commit(lambda: counters.PAYMENT_EVENTS.count(*labels))
+
+
+def _label(payment: Payment) -> str:
+    """A label has few values for ever: what a provider or a caller invents beyond those it declares is "other"."""
+    provider, code = payment.provider, payment.failure_code
+    is_known = not code or (provider in settings.PROVIDERS and code in registry.get(provider).failure_codes)
+    return code if is_known else "other"

@@ -72,14 +72,19 @@ def fail_payment(
     )
 
 
-def _settle(
-    *, actor: Principal, payment_id: str, action: str, reason: str, outcome: Callable[[Payment], Outcome]
-) -> Payment:
-    invoice, payment = lock(payment_id)
+def check_settled_by_hand(payment: Payment, *, action: str) -> None:
+    """A person may "confirm" or "fail" (`action`) this payment now. Raises NotManual, ForbiddenTransition."""
     if registry.get(payment.provider).settles_itself:
         raise NotManual(payment_id=payment.id, provider=payment.provider)
     if payment.status not in (PaymentStatus.CREATED, *IN_FLIGHT):
         raise ForbiddenTransition(action=action, resource="payment", status=payment.status, id=payment.id)
+
+
+def _settle(
+    *, actor: Principal, payment_id: str, action: str, reason: str, outcome: Callable[[Payment], Outcome]
+) -> Payment:
+    invoice, payment = lock(payment_id)
+    check_settled_by_hand(payment, action=action)
     said = outcome(payment)
     apply_outcome(invoice=invoice, payment=payment, outcome=said, actor=actor, reason=reason)
     if isinstance(said, Succeeded) and payment.status == PaymentStatus.REVIEW:

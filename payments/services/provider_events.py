@@ -18,7 +18,12 @@ def apply_event(*, provider: str, event: ProviderEvent) -> EventResult:
     db.require_transaction()
     if event.outcome is None:
         return EventResult.UNHANDLED
-    unlocked = _find(provider, event)
+    unlocked = find_spoken_of(
+        provider=provider,
+        account=event.account,
+        our_reference=event.our_reference,
+        charge_reference=event.charge_reference,
+    )
     if unlocked is None:
         return EventResult.UNKNOWN_REFERENCE
     invoice, payment = lock_both(unlocked)
@@ -48,9 +53,8 @@ def _mismatch(payment: Payment, event: ProviderEvent) -> str:
     return ""
 
 
-def _find(provider: str, event: ProviderEvent) -> Payment | None:
-    if payment := _by_our_reference.one(event.our_reference, provider):
+def find_spoken_of(*, provider: str, account: str, our_reference: str, charge_reference: str) -> Payment | None:
+    """The payment that an event with these references is about, not locked: by ours, else by the provider's."""
+    if payment := _by_our_reference.one(our_reference, provider):
         return payment
-    if not event.charge_reference:
-        return None
-    return _by_charge.one(provider, event.account, event.charge_reference)
+    return _by_charge.one(provider, account, charge_reference) if charge_reference else None

@@ -64,8 +64,7 @@ def apply(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) 
     advance(receipt, "apply")
     event = events.of_receipt(events.ReceiptApplied, receipt)
     outbox.record(source=invoice, event=event, actor=actor, reason=reason)
-    if not receipt._state.adding:
-        receipt.save(update_fields=["status"])
+    db.save(receipt, update_fields=["status"])
     invoices.apply_money(invoice=invoice, receipt_id=receipt.id, amount=receipt.amount, actor=actor, reason=reason)
 
 

@@ -1,6 +1,7 @@
 """Payments in the metrics: each event once, after its commit."""
 
 import pytest
+from pytest_django.fixtures import Settings
 
 from config.api.principals import system
 from config.kernel import db
@@ -39,11 +40,29 @@ def test_an_event_is_counted_with_its_code() -> None:
     }
 
 
-def test_a_code_nobody_knows_is_other() -> None:
-    """What providers invent makes no new series."""
-    payment = make_payment()
+@pytest.mark.parametrize(
+    ("provider", "code", "label"),
+    [
+        ("simulated", "made_up_4711", "other"),
+        ("simulated", "not_received", "other"),
+        ("manual", "not_received", "not_received"),
+        ("manual", "stolen_card", "other"),
+    ],
+)
+def test_a_code_that_its_provider_does_not_declare_is_other(provider: str, code: str, label: str) -> None:
+    """What providers and callers invent makes no new series."""
+    payment = make_payment(provider=provider)
     change = Change(EVENTS)
-    decline(payment.id, "made_up_4711")
+    decline(payment.id, code)
+    assert change.seen()["failed", label, provider] == 1
+
+
+def test_a_payment_of_a_provider_that_is_gone_is_counted(settings: Settings) -> None:
+    """It can still end; nobody knows its codes any more."""
+    payment = make_payment()
+    settings.PROVIDERS = {"manual": settings.PROVIDERS["manual"]}
+    change = Change(EVENTS)
+    decline(payment.id, "stolen_card")
     assert change.seen()["failed", "other", "simulated"] == 1
 
 

@@ -4,13 +4,16 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from billing.models import User
+from config.admin.filters import SEARCHED_ROWS
+from config.admin.paginator import COUNTED_ROWS
 from config.kernel.errors import Unavailable
-from invoices.models import Invoice
+from invoices.models import Entry, Invoice
 from invoices.tests.factories import make_invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment
@@ -115,16 +118,24 @@ def test_what_is_not_possible_is_off_and_says_why() -> None:
     make_payment(invoice=live)
     pay(paid)
     for invoice, action, words in [
-        (live, "void", "A payment is under way: it has to end first."),
-        (live, "pay", "another could charge twice"),
-        (paid, "void", "Only an open or failed invoice can be voided; this one is paid."),
-        (paid, "pay", "Nothing is due: the invoice is paid."),
+        (live, "void", "is under way: it has to end first."),
+        (live, "pay", "is under way: it has to end first."),
+        (paid, "void", "Not possible: the invoice is paid."),
+        (paid, "pay", "Not possible: the invoice is paid."),
     ]:
         assert f"../{action}/" not in page_of(client, invoice)
         assert words in page_of(client, invoice)
         asked = client.get(url(action, invoice)).content.decode()
         assert words in asked
         assert 'name="reason"' not in asked
+
+
+def test_an_invoice_leads_to_the_payment_that_has_to_end_first() -> None:
+    """Its address stands where the buttons are off."""
+    payment = make_payment()
+    address = reverse("admin:payments_payment_change", args=[quote(payment.pk)])
+    (actions,) = re.findall('<section class="q-actions".*?</section>', page_of(chief(), payment.invoice), re.DOTALL)
+    assert actions.count(f'<a class="q-link" href="{address}">{payment}</a> is under way') == 2
 
 
 @pytest.mark.parametrize("action", ACTIONS)
@@ -226,9 +237,31 @@ def test_a_trial_balance_adds_up() -> None:
     assert [(c.code, c.total.debits, c.total.credits, c.is_balanced) for c in page.context["currencies"]] == [
         ("EUR", "37.50", "37.50", True), ("JPY", "9,900", "9,900", True),
     ]  # fmt: skip
-    (link,) = re.findall(r'href="\.\./(\?account=revenue&amp;currency=JPY)"', page.content.decode())
-    entries = client.get("/admin/invoices/entry/" + link.replace("&amp;", "&"))
+    (link,) = re.findall(r'href="([^"]*\?account=revenue[^"]*JPY)"', page.content.decode())
+    entries = client.get(link)
     assert [str(entry) for entry in entries.context["cl"].result_list] == ["revenue -9900 JPY"]
+
+
+def test_an_account_is_listed_to_its_first_entry() -> None:
+    """However many rows of other accounts are newer: nothing of it is out of reach."""
+    payment = pay(make_invoice())
+    journal = payment.invoice.journals.order_by("pk")[0]
+    common = {"journal": journal, "currency": "EUR"}
+    newer = [*["revenue"] * (COUNTED_ROWS + 2), *["receivable"] * SEARCHED_ROWS]
+    Entry.objects.bulk_create([Entry(account=account, amount=1, **common) for account in newer])
+    client, seen = chief(), []
+    query = "?account=revenue+EUR"
+    while query:
+        page: Any = client.get(reverse("admin:invoices_entry_changelist") + query).context["cl"]
+        for number in page.paginator.page_range:
+            seen += [entry.pk for entry in page.paginator.page(number)]
+        query = page.older
+    assert seen == list(Entry.objects.filter(account="revenue").order_by("-pk").values_list("pk", flat=True))
+    assert len(seen) == COUNTED_ROWS + 3
+    (filter_,) = page.filter_specs
+    assert [value for value, _ in filter_.lookup_choices] == [
+        "clearing:simulated EUR", "receivable EUR", "revenue EUR", "unapplied EUR",
+    ]  # fmt: skip
 
 
 def test_the_trial_balance_needs_a_permission() -> None:

@@ -93,7 +93,7 @@ def statements(row: Invoice | Payment) -> int:
 
 
 def test_an_invoice_takes_eleven_statements_whatever_its_history() -> None:
-    """The same with one attempt and with fifty; a payment's page too."""
+    """The same with one attempt and with fifty, and one more for the payment it waits for; a payment's page too."""
     young, old = make_invoice(), make_invoice()
     pay(young)
     for _ in range(49):
@@ -101,28 +101,63 @@ def test_an_invoice_takes_eleven_statements_whatever_its_history() -> None:
     paid = pay(fresh(old))
     assert old.payments.count() == 50
     assert statements(young) == statements(old) == 11
+    assert statements(make_payment().invoice) == 12
     assert statements(young.payments.get()) == statements(paid) == 10
 
 
-def test_a_long_history_is_shown_from_its_newest_end() -> None:
-    """So many items and no more, with a link that goes on to the older ones, down to the first."""
+def long_story(attempts: int) -> Invoice:
+    """An invoice with so many failed payments, one a minute, and what the provider said to each."""
     invoice = make_invoice()
-    for _ in range(20):
-        decline(fresh(invoice))
-    whole = {(item.kind, item.title, item.at) for item in shown(invoice)}
-    seen: set[Any] = set()
-    query: dict[str, str] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(timeline, "SHOWN_ITEMS", 30)
-        while True:
-            page = page_of(invoice, query=query).context["timeline"]
-            assert len(page.items) <= 30
-            seen |= {(item.kind, item.title, item.at) for item in page.items}
-            if page.older is None:
-                break
-            query = {"until": page.older.isoformat()}
-    assert seen == whole
-    assert len(whole) > 90
+    invoice.created_at += datetime.timedelta(days=1)
+    payments, said = [], []
+    for attempt in range(1, attempts + 1):
+        at = invoice.created_at + datetime.timedelta(minutes=attempt)
+        of_provider = {"provider": "simulated"}
+        payment = Payment(
+            invoice=invoice, attempt=attempt, status="failed", amount=1, currency="EUR", created_at=at, **of_provider
+        )
+        payments.append(payment)
+        later = at + datetime.timedelta(seconds=1)
+        about = {"event_id": f"evt_{attempt}", "our_reference": payment.pk, "payload": "{}", "received_at": later}
+        said.append(ProviderEvent(status="processed", **about, **of_provider))
+    Payment.objects.bulk_create(payments)
+    ProviderEvent.objects.bulk_create(said)
+    return invoice
+
+
+def test_a_long_history_is_shown_from_its_newest_end() -> None:
+    """So many items and no more, with a link that goes on to the older ones, down to the first attempt, and back."""
+    invoice = long_story(timeline.SHOWN_ITEMS + 50)
+    address = reverse("admin:invoices_invoice_change", args=[invoice.pk])
+    client, pages, query = chief(), [], "?"
+    while query:
+        page: Any = client.get(address + query)
+        pages.append(page.context["timeline"])
+        assert len(pages[-1].items) <= timeline.SHOWN_ITEMS
+        query = pages[-1].older
+        assert not query or f'href="{html.escape(query)}#timeline">Go on to older ones' in page.content.decode()
+    titles = [item.title for each in pages for item in each.items]
+    for attempt in range(1, timeline.SHOWN_ITEMS + 51):
+        assert f"Attempt {attempt} over 0.01 EUR" in titles
+    events = {item.order for each in pages for item in each.items if item.kind == "Provider event"}
+    assert len(events) == timeline.SHOWN_ITEMS + 50
+    assert titles.count("invoice.created") == 1
+    for page, newer in reversed(list(zip(pages[1:], pages, strict=False))):
+        back = client.get(address + page.newer).context["timeline"]
+        assert [item.order for item in back.items] == [item.order for item in newer.items]
+    assert pages[0].newer == ""
+
+
+def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
+    """Eleven."""
+    invoice = long_story(timeline.SHOWN_ITEMS)
+    client = chief()
+    older = {"until": (invoice.created_at + datetime.timedelta(minutes=60)).isoformat()}
+    page_of(invoice, client)
+    for query in ({}, older):
+        with CaptureQueriesContext(connection) as captured:
+            page_of(invoice, client, query)
+        assert len(captured) == 11
 
 
 @pytest.mark.parametrize("until", ["", "yesterday", "2026-13-41T00:00", "2026-11-21T09:00:00"])

@@ -11,8 +11,14 @@ from collections.abc import Iterator
 from tests.architecture.source import Module, dotted, functions, modules, shipped
 
 WIDE_DATABASE_ERRORS = {
-    *["db.Error", "DatabaseError", "OperationalError", "InterfaceError", "InternalError", "DataError"],
-    *["ProgrammingError", "NotSupportedError"],
+    "db.Error",
+    "DatabaseError",
+    "OperationalError",
+    "InterfaceError",
+    "InternalError",
+    "DataError",
+    "ProgrammingError",
+    "NotSupportedError",
 }
 MAY_CATCH_DATABASE_ERRORS = {
     "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
@@ -24,6 +30,7 @@ MAY_CATCH_DATABASE_ERRORS = {
     "webhooks/inbound/services/retrying.py::_retry_or_note": "poison, noted in a new transaction after its own is gone",
 }
 MAY_CATCH_EVERYTHING = {
+    "billing/backends.py::_raised": "a cache that is away costs the limit, not the sign-in",
     "config/celery.py::nudge": "after the commit: any failure of the broker loses a nudge, not work",
     "config/health.py::_run": "a probe in a thread of its own: whatever it raises is its component down",
     "config/observability/counters.py::_Metric._do": "what cannot be counted goes on uncounted",

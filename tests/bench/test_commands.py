@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import connection
 
 from bench import competition
+from config.tests.servers import database_url
 from tests.servers import SEARCH_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,8 +23,12 @@ def run(module: str, *arguments: str, timeout_seconds: float, **environment: str
     """What the command prints; its errors are those of this test."""
     done = subprocess.run(
         [sys.executable, "-m", module, *arguments],
-        cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, timeout=timeout_seconds,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -31,9 +36,8 @@ def run(module: str, *arguments: str, timeout_seconds: float, **environment: str
 @pytest.mark.skipif(connection.vendor != "mysql", reason="statements are counted by MariaDB")
 def test_the_profile_shows_every_hot_path_and_where_its_time_goes() -> None:
     """On a database of its own beside the tests'."""
-    database = settings.DATABASES["default"]
-    place = f"{database['USER']}:{database['PASSWORD']}@{database['HOST']}:{database['PORT']}"
-    url = f"mysql://{place}/{database['NAME'].removeprefix('test_')}_profile"
+    name = settings.DATABASES["default"]["NAME"].removeprefix("test_")
+    url = database_url(f"{name}_profile")
     report = run("bench.profile", "--calls", "2", timeout_seconds=120, DATABASE_URL=url)
     shown = [line.partition(":")[0] for line in report.splitlines() if line.startswith("==")]
     assert shown == ["== create", "== pay", "== webhook", "== replay", "== get invoice", "== relay"]

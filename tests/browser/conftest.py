@@ -14,8 +14,12 @@ from billing.models import User
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 OPTIONS = [
-    *["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-    *["--no-first-run", "--disable-component-update", "--disable-sync"],
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--no-first-run",
+    "--disable-component-update",
+    "--disable-sync",
 ]
 EMAIL, PASSWORD = "staff@example.com", "correct horse battery"
 SHOTS = os.environ.get("SCREENSHOTS", "")

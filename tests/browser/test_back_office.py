@@ -6,7 +6,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from invoices.models import Invoice
+from config.admin.paginator import COUNTED_ROWS
+from config.kernel import clock
+from invoices.models import Customer, Invoice
 from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
 from payments.models import Payment
@@ -29,11 +31,13 @@ class Day:
     failed: str
     paid: str
     parked: str
+    awaited: str
+    transfer: str
 
 
 @pytest.fixture
 def day(transactional_db: None) -> Day:
-    """An invoice nobody wants, one whose payment was declined for good, one that is paid, and an event that waits."""
+    """An invoice nobody wants, one declined for good, one that is paid, an event that waits, and a bank transfer."""
     open_ = make_invoice(amount=480050, number="2026-0041", customer_id=make_customer(name="Ada & Sons").id)
     failed = make_invoice(amount=9900, currency="JPY", number="2026-0042", customer_id=make_customer().id)
     decline(failed)
@@ -45,8 +49,11 @@ def day(transactional_db: None) -> Day:
     assert answer_to(event("charge.succeeded", charge="ch_7", amount=1, currency="EUR")) == "parked"
     in_review = make_payment(invoice=make_invoice(number="2026-0044"))
     answer_to(event_about(in_review, amount=1))
+    Customer.objects.bulk_create(Customer(name=f"Customer {n}", created_at=clock.now()) for n in range(COUNTED_ROWS))
+    transfer = make_payment(invoice=make_invoice(number="2026-0045"), provider="manual", token="")
     outbox.drain()
-    return Day(open_.pk, failed.pk, paid.pk, ProviderEvent.objects.get(status="parked").pk)
+    parked = ProviderEvent.objects.get(status="parked").pk
+    return Day(open_.pk, failed.pk, paid.pk, parked, transfer.invoice_id, transfer.pk)
 
 
 def confirm(staff: Browser, reason: str) -> None:
@@ -86,8 +93,25 @@ def test_staff_has_a_failed_invoice_paid_again(day: Day, staff: Browser) -> None
     confirm(staff, "a new card on the phone")
     expect(staff.page.locator("#main")).to_contain_text("is on its way: attempt 3.")
     expect(staff.page.locator("#timeline")).to_contain_text("a new card on the phone")
-    expect(staff.page.locator(".q-actions")).to_contain_text("another could charge twice")
+    expect(staff.page.locator(".q-actions")).to_contain_text("is under way: it has to end first.")
     staff.shoot("invoice-paying-again")
+
+
+def test_staff_confirms_a_bank_transfer(day: Day, staff: Browser) -> None:
+    """From the invoice, over the payment that it waits for, to a paid invoice."""
+    staff.open("invoices/invoice", day.awaited)
+    staff.shoot("invoice-awaiting-a-transfer")
+    staff.page.locator(".q-actions a").first.click()
+    staff.page.click("a:text-is('Confirm')")
+    staff.page.fill("input[name=reference]", "RF18539007547034")
+    staff.shoot("confirm-transfer")
+    confirm(staff, "statement 2026/47")
+    expect(staff.page.locator("#main")).to_contain_text("The money is booked.")
+    expect(staff.page.locator("#timeline")).to_contain_text("statement 2026/47")
+    expect(staff.page.locator(".q-actions button:disabled")).to_have_count(2)
+    staff.shoot("payment-confirmed")
+    staff.open("invoices/invoice", day.awaited)
+    expect(staff.page.locator("#timeline")).to_contain_text("invoice.paid")
 
 
 def test_staff_replays_an_event_and_sees_what_came_of_it(day: Day, staff: Browser) -> None:
@@ -132,6 +156,12 @@ PAGES = {
     "journals": "/admin/invoices/journal/",
     "customers": "/admin/invoices/customer/",
     "confirm": "/admin/invoices/invoice/{open}/void/",
+    "invoice-awaited": "/admin/invoices/invoice/{awaited}/change/",
+    "payment-manual": "/admin/payments/payment/{transfer}/change/",
+    "payment-confirm": "/admin/payments/payment/{transfer}/confirm/",
+    "payment-fail": "/admin/payments/payment/{transfer}/fail/",
+    "account": "/admin/invoices/entry/?account=receivable+EUR",
+    "timeline-older": "/admin/invoices/invoice/{paid}/change/?until=2030-01-01T00:00:00%2B00:00",
     "event": "/admin/inbound/providerevent/{parked}/change/",
 }
 

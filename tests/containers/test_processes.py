@@ -13,6 +13,7 @@ from django.db import connection
 
 from config.embedded.journey import Player
 from config.settings.env import INSECURE_WEBHOOK_SECRET
+from config.tests.servers import database_url
 from tests.containers.processes import LONG_RUNNING, Processes
 
 pytestmark = [
@@ -23,23 +24,21 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def database_url(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
-    """An empty database of its own, on the server of the tests."""
-    given = connection.settings_dict
-    name = f"{given['NAME']}_stack"
+def empty_database(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The address of one of its own, on the server of the tests."""
+    name = f"{connection.settings_dict['NAME']}_stack"
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS `{name}`")
         cursor.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4")
-    login = f"{given['USER']}:{given['PASSWORD']}" if given["PASSWORD"] else given["USER"]
-    yield f"mysql://{login}@{given['HOST']}:{given['PORT']}/{name}"
+    yield database_url(name)
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE `{name}`")
 
 
 @pytest.fixture(scope="module")
-def running(database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
+def running(empty_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     folder = tmp_path_factory.mktemp("stack")
-    processes = Processes(folder, database_url=database_url, redis_url=settings.CELERY_BROKER_URL)
+    processes = Processes(folder, database_url=empty_database, redis_url=settings.CELERY_BROKER_URL)
     processes.run("migrate")
     try:
         for name in LONG_RUNNING:
@@ -107,8 +106,12 @@ def test_web_that_is_told_to_end_answers_what_it_has_taken_on(running: Processes
     """A request whose body was still on its way gets its answer; nobody new is let in."""
     body = b'{"amount": 100, "currency": "EUR"}'
     head = [
-        *["POST /api/v1/invoices HTTP/1.1", "Host: localhost", "Connection: close", f"Authorization: Bearer {api_key}"],
-        *["Content-Type: application/json", f"Content-Length: {len(body)}"],
+        "POST /api/v1/invoices HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        f"Authorization: Bearer {api_key}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
     ]
     with socket.create_connection(("127.0.0.1", int(running.web_url.rpartition(":")[2])), 20) as connection:
         connection.sendall("".join(f"{line}\r\n" for line in [*head, ""]).encode() + body[:5])

@@ -39,7 +39,12 @@ def test_every_process_runs_and_is_healthy(standing: Run) -> None:
 def test_the_credentials_are_whole_and_private(standing: Run) -> None:
     """The file has what the issue promises, and only its owner can read it or anything beside it."""
     assert set(standing.credentials) == {
-        *["base_url", "api_key", "webhook_secret", "admin_url", "admin_user", "admin_password"]
+        "base_url",
+        "api_key",
+        "webhook_secret",
+        "admin_url",
+        "admin_user",
+        "admin_password",
     }
     assert standing.credentials["base_url"] == f"http://127.0.0.1:{standing.port}"
     assert standing.credentials["api_key"].startswith("qt_test_")

@@ -19,8 +19,18 @@ from webhooks.inbound.tests.sending import answer_to, event_about, send
 pytestmark = pytest.mark.django_db
 
 TYPES = [
-    *["charge.pending", "charge.succeeded", "charge.failed", "charge.canceled", "charge.expired", "charge"],
-    *["refund.succeeded", "refund.failed", "dispute.opened", "dispute.won", "dispute.lost", "customer.updated"],
+    "charge.pending",
+    "charge.succeeded",
+    "charge.failed",
+    "charge.canceled",
+    "charge.expired",
+    "charge",
+    "refund.succeeded",
+    "refund.failed",
+    "dispute.opened",
+    "dispute.won",
+    "dispute.lost",
+    "customer.updated",
 ]
 ANSWERS = {"processed", "duplicate", "ignored", "parked", "dead"}
 

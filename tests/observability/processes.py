@@ -11,10 +11,9 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.db import connection
 from prometheus_client.parser import text_string_to_metric_families
 
-from config.tests.servers import granian
+from config.tests.servers import database_url, granian
 from tests.architecture.source import ROOT
 from tests.embedded.runs import until
 
@@ -84,10 +83,3 @@ def deployment(folder: Path, **variables: Any) -> Iterator[Deployment]:
         found = Deployment(f"http://127.0.0.1:{port}", folder, environment)
         yield found
         found.http.close()
-
-
-def database_url() -> str:
-    """Of the database the tests run on."""
-    options = connection.settings_dict
-    password = f":{options['PASSWORD']}" if options["PASSWORD"] else ""
-    return f"mysql://{options['USER']}{password}@{options['HOST']}:{options['PORT']}/{options['NAME']}"

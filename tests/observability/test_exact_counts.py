@@ -159,7 +159,10 @@ def test_live_payments_and_waiting_events_are_gauges(shop: Deployment) -> None:
     tell(shop, json.dumps({"id": "evt_1", "type": "charge.succeeded"}).encode())
     numbers = shop.scrape()
     assert numbers["quittance_payments_live"] == {
-        ("created",): PAYMENTS, ("processing",): 0, ("unknown",): 0, ("review",): 0
-    }  # fmt: skip
+        ("created",): PAYMENTS,
+        ("processing",): 0,
+        ("unknown",): 0,
+        ("review",): 0,
+    }
     assert numbers["quittance_provider_events_waiting"] == {("received",): 0, ("parked",): 0, ("dead",): 1}
     assert numbers["quittance_outbox_lag"]["sequencer",] == OutboxEvent.objects.filter(position=None).count()

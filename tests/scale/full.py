@@ -4,8 +4,8 @@ import datetime
 from typing import Any
 
 from config.kernel import clock
-from config.volume import tables
-from config.volume.seeding import Plan, seed
+from config.volume import seeding
+from config.volume.seeding import Plan
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from webhooks.inbound.models import ProviderEvent, Replay
@@ -15,12 +15,12 @@ INVOICES = CUSTOMERS = 2000
 
 def fill() -> None:
     """Seeded invoices; and held events, replays and parked provider events, which seeding leaves out."""
-    for _ in seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
+    for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
     _replay()
     _park()
-    tables.analyze()
+    seeding.analyze()
 
 
 def _hold() -> None:

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db(transaction=True)  # ANALYZE TABLE commits
 
 @pytest.fixture(autouse=True)
 def _seeded() -> None:
-    call_command("seed_volume", invoices=60, stdout=StringIO())
+    call_command("seed_volume", invoices=60, processes=1, stdout=StringIO())
 
 
 def listed(**query: str) -> list[str]:

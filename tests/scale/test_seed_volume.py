@@ -1,16 +1,22 @@
 """`manage.py seed_volume` leaves a database as the services would have left it."""
 
 import datetime
+import os
+import subprocess
+import sys
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models import Sum
 
 from config.api.principals import system
 from config.kernel import clock, ids
 from config.management.commands import seed_volume
 from config.settings.env import StrictEnv
+from config.tests.servers import database_url
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from outbox import services as outbox
@@ -20,7 +26,9 @@ from payments import services as payments
 from payments.models import Payment
 from payments.states import PaymentStatus
 from tests.api import ApiConsumer
+from tests.architecture.source import ROOT
 from tests.invariants import check_invariants
+from tests.servers import wait_for
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -29,12 +37,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def fill(invoices: int = 300, **options: int) -> None:
-    """Seed through the command."""
-    call_command("seed_volume", invoices=invoices, stdout=StringIO(), **options)
+    """Seed through the command, in this process unless told otherwise."""
+    call_command("seed_volume", invoices=invoices, stdout=StringIO(), **{"processes": 1, **options})
 
 
 def test_every_invariant_holds_on_what_was_seeded() -> None:
-    """Books, receipts, live payments, sequences and events, over every plot there is."""
+    """Books, receipts, live payments, sequences and events, over every scenario there is."""
     fill(1000)
     check_invariants()
     assert (Invoice.objects.count(), Customer.objects.count()) == (1000, 200)
@@ -134,13 +142,13 @@ def test_a_subscriber_that_is_behind_hears_what_it_has_missed() -> None:
     assert set(behind.values_list("position", flat=True)) == {0}
 
 
-def test_the_same_seed_tells_the_same_stories() -> None:
+def test_the_same_seed_makes_the_same_data() -> None:
     """Amounts, states and attempts repeat; ids and times are new."""
     fill(100, seed=7)
-    told = list(Invoice.objects.order_by("id").values_list("status", "amount", "currency", "attempts"))
+    first = list(Invoice.objects.order_by("id").values_list("status", "amount", "currency", "attempts"))
     fill(100, seed=7)
     again = list(Invoice.objects.order_by("number").values_list("status", "amount", "currency", "attempts"))
-    assert sorted(again) == sorted(told * 2)
+    assert sorted(again) == sorted(first * 2)
 
 
 @pytest.mark.parametrize("invoices", ["0", "-1", "10000001", "many", "1e6", ""])
@@ -148,6 +156,42 @@ def test_a_number_that_makes_no_sense_is_refused(invoices: str) -> None:
     """Before anything is written, with what would do."""
     with pytest.raises(CommandError, match="a number from 1 to 10,000,000"):
         call_command("seed_volume", f"--invoices={invoices}")
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has one writer")
+def test_processes_make_together_what_one_makes_alone() -> None:
+    """The same data, with every invariant and a log without a gap, from batches that are stored at once."""
+    fill(300, seed=7, batch=20)
+    alone = list(Invoice.objects.order_by("number").values_list("status", "amount", "currency", "attempts"))
+    call_command("flush", interactive=False, verbosity=0)
+    fill(300, seed=7, batch=20, processes=3)
+    together = list(Invoice.objects.order_by("number").values_list("status", "amount", "currency", "attempts"))
+    assert sorted(together) == sorted(alone)
+    check_invariants()
+    for head in Cursor.objects.filter(subscriber=SEQUENCER):
+        positions = OutboxEvent.objects.filter(shard=head.shard).order_by("position").values_list("position", flat=True)
+        assert list(positions) == list(range(1, head.position + 1))
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="it has one writer")
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found in /proc")
+def test_a_killed_run_leaves_no_process_behind() -> None:
+    """Its workers end with it, whatever it died of."""
+    command = [sys.executable, "manage.py", "seed_volume", "--invoices=100000", "--customers=100", "--processes=2"]
+    environment = os.environ | {"DATABASE_URL": database_url()}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) as run:
+        wait_for(Invoice.objects.exists, alive=lambda: run.poll() is None)
+        workers = Path(f"/proc/{run.pid}/task/{run.pid}/children").read_text().split()
+        run.kill()
+    assert len(workers) == 2
+    wait_for(lambda: not any(_is_alive(worker) for worker in workers), alive=lambda: True)
+
+
+def _is_alive(pid: str) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
 
 
 def test_more_customers_than_invoices_are_refused() -> None:
@@ -161,5 +205,5 @@ def test_production_settings_are_refused(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(seed_volume, "env", StrictEnv.model_construct())
     with pytest.raises(CommandError, match="production"):
         fill(1)
-    fill(1, even_in_production=True)
+    fill(1, force=True)
     assert Invoice.objects.count() == 1

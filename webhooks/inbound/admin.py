@@ -1,5 +1,6 @@
 """Provider events and their replays, to look at and to replay."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,21 +12,19 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from config.admin import (
-    MadeFilter,
+    MadeDateFilter,
     ReadOnlyAdmin,
     ReadOnlyInline,
     ReasonedAction,
     ReasonedActionsAdmin,
     RecentValuesFilter,
     Said,
-    bounded_count,
     looks,
 )
-from config.admin.dashboard import Tile
+from config.admin.dashboard import Tile, tile_of_status
 from config.admin.timeline import PAYLOAD_CHARACTERS, Item, Subject, Window
 from config.api.principals import Principal
-from config.kernel.fields import by_id
-from payments.models import Payment
+from payments import services as payments
 from webhooks.inbound import services
 from webhooks.inbound.models import Outcome, ProviderEvent, Replay
 from webhooks.inbound.states import ENDED, ProviderEventStatus
@@ -56,7 +55,7 @@ class ProviderEventAdmin(ReasonedActionsAdmin):
         ("provider", RecentValuesFilter),
         ("type", RecentValuesFilter),
         ("outcome", RecentValuesFilter),
-        ("received_at", MadeFilter),
+        ("received_at", MadeDateFilter),
     ]
     search_fields = [
         "our_reference__exact",
@@ -95,17 +94,19 @@ class ProviderEventAdmin(ReasonedActionsAdmin):
 
     @admin.display(description=_("payment"))
     def payment(self, event: ProviderEvent) -> SafeString | str:
-        """The one that it is applied to, found as the service finds it."""
-        ours = Payment.objects.filter(provider=event.provider)
-        found = by_id(ours, event.our_reference)
-        if found is None and event.charge_reference:
-            named = ours.filter(provider_account=event.account, provider_reference=event.charge_reference)
-            found = named.order_by("id").first()
-        return looks.link(found)
+        """The one that it is applied to."""
+        return looks.link(
+            payments.find_spoken_of(
+                provider=event.provider,
+                account=event.account,
+                our_reference=event.our_reference,
+                charge_reference=event.charge_reference,
+            )
+        )
 
-    @admin.display(description=_("payload"))
+    @admin.display(description=_("payload as it was sent, card numbers masked"))
     def document(self, event: ProviderEvent) -> SafeString:
-        return looks.code(looks.pretty_text(event.payload))
+        return looks.code(event.payload)
 
 
 @admin.register(Replay)
@@ -120,17 +121,13 @@ class ReplayAdmin(ReadOnlyAdmin):
 def attention() -> list[Tile]:
     """Events that nobody could apply, and those that wait for what they speak of."""
     return [
-        _events(ProviderEventStatus.DEAD, gettext("Dead provider events"), "bad"),
-        _events(ProviderEventStatus.PARKED, gettext("Parked provider events"), "warn"),
-        _events(ProviderEventStatus.RECEIVED, gettext("Provider events to retry"), "warn"),
+        _events(ProviderEventStatus.DEAD, gettext("Dead provider events"), tone="bad"),
+        _events(ProviderEventStatus.PARKED, gettext("Parked provider events")),
+        _events(ProviderEventStatus.RECEIVED, gettext("Provider events to retry")),
     ]
 
 
-def _events(status: ProviderEventStatus, title: str, tone: str) -> Tile:
-    rows = ProviderEvent.objects.filter(status=status)
-    oldest = rows.order_by("pk").values_list("received_at", flat=True).first()
-    url = f"/admin/inbound/providerevent/?status__exact={status}"
-    return Tile(title, bounded_count(rows.order_by("-pk")), url, looks.oldest_since(oldest), tone)
+_events = functools.partial(tile_of_status, ProviderEvent, made="received_at")
 
 
 def timeline_provider_events(subject: Subject, window: Window) -> list[Item]:
@@ -139,15 +136,14 @@ def timeline_provider_events(subject: Subject, window: Window) -> list[Item]:
     for provider in {payment.provider for payment in subject.payments if payment.provider_reference}:
         references = [row.provider_reference for row in subject.payments if row.provider == provider]
         named |= Q(provider=provider, charge_reference__in=[text for text in references if text])
-    rows = ProviderEvent.objects.filter(named, **window.before("received_at")).order_by("-id")
-    shown = rows.annotate(head=Left("payload", PAYLOAD_CHARACTERS + 1)).values(
-        "id", "event_id", "type", "provider", "status", "outcome", "error", "attempts", "received_at", "head"
+    head = Left("payload", PAYLOAD_CHARACTERS + 1)
+    rows = ProviderEvent.objects.filter(named).values(
+        "id", "event_id", "type", "provider", "status", "outcome", "error", "attempts", "received_at", head=head
     )
-    return [_item(row) for row in shown[: window.limit]]
+    return [_item(row) for row in window.newest(rows, "received_at")]
 
 
 def _item(row: Mapping[str, Any]) -> Item:
-    goes_on = len(row["head"]) > PAYLOAD_CHARACTERS
     return Item(
         at=row["received_at"],
         kind=gettext("Provider event"),
@@ -162,7 +158,7 @@ def _item(row: Mapping[str, Any]) -> Item:
             (gettext("tries"), row["attempts"]),
             (gettext("error"), row["error"]),
         ],
-        payload=row["head"][:PAYLOAD_CHARACTERS] if goes_on else looks.pretty_text(row["head"]),
-        payload_goes_on=goes_on,
+        payload=row["head"][:PAYLOAD_CHARACTERS],
+        payload_goes_on=len(row["head"]) > PAYLOAD_CHARACTERS,
         order=(1, row["id"]),
     )

@@ -109,6 +109,84 @@ def test_identifiers_made_of_a_card_number_pass() -> None:
     assert not card_numbers.holds("ab" + VISA + "cd" * 12)
 
 
+@st.composite
+def card_numbers_of_issuers(draw: st.DrawFn) -> str:
+    """A number that any issuer may give out: prefix, length, check digit."""
+    first, last, lengths = draw(st.sampled_from(card_numbers._ISSUERS))
+    prefix = str(draw(st.integers(first, last)))
+    missing = draw(st.sampled_from(lengths)) - len(prefix) - 1
+    body = prefix + draw(st.text("0123456789", min_size=missing, max_size=missing))
+    doubled = [int(digit) * (2 - place % 2) for place, digit in enumerate(reversed(body))]
+    return body + str(-sum(digit // 10 + digit % 10 for digit in doubled) % 10)
+
+
+SURROUNDINGS = [
+    ("", ""),
+    ("card: ", "."),
+    ("card", ""),
+    ("Visa", ""),
+    ("cc", ""),
+    ("", "EUR"),
+    ("", "cad"),
+    ("card", "exp"),
+    ("x_", "_y"),
+    ("%B", "^DOE/JOHN^2512101"),
+    ("B", "^DOE/JOHN^2512101"),
+    (";", "=25121010000000"),
+    ("", "D25121010000000000F"),
+    ("支付", "请付款"),
+    ("номер", "действует"),
+    ("key ", " 3f2a9c"),
+    ("a1b2c3d4e5f60718 ", " a1b2c3d4e5f60718"),
+    ('{"pan":"', '"}'),
+    ("<pan>", "</pan>"),
+    ("pan=", "&cvc=123"),
+    ("\n", "\n"),
+]
+
+
+@given(number=card_numbers_of_issuers(), place=st.sampled_from(SURROUNDINGS))
+def test_a_number_of_any_issuer_is_found_wherever_it_stands(number: str, place: tuple[str, str]) -> None:
+    """Between words, in markup, on a magnetic stripe, with a word before or after it, among identifiers."""
+    before, after = place
+    assert card_numbers.holds(f"{before}{number}{after}")
+
+
+@given(
+    number=card_numbers_of_issuers(),
+    place=st.sampled_from([place for place in SURROUNDINGS if "D25" not in place[1]]),
+    mark=st.sampled_from([" ", "-", "\u00a0", "\u2011", " - "]),
+)
+def test_a_number_in_groups_is_found_wherever_it_stands(number: str, place: tuple[str, str], mark: str) -> None:
+    """The same in groups of four, as people write it."""
+    before, after = place
+    grouped = mark.join(number[start : start + 4] for start in range(0, len(number), 4))
+    assert card_numbers.holds(f"{before}{grouped}{after}")
+
+
+@given(
+    number=card_numbers_of_issuers(),
+    around=st.sampled_from(["a{}f", "0a{}", "{}b7", "ab{}c", "1e{}", "e{}e"]),
+    is_upper=st.booleans(),
+)
+def test_a_key_in_hexadecimal_is_no_card_number(number: str, around: str, is_upper: bool) -> None:
+    """Not even one made of a card number: letters stand on both sides of digits, or digits on both sides of letters."""
+    key = around.format(number)
+    key = f"{key:0<16}" if len(key) < 16 else key
+    key = key.upper() if is_upper else key
+    for text in (key, f"key_{key}", f"/orders/{key}?x=1", f'{{"id": "{key}"}}'):
+        assert card_numbers.find(text) == []
+
+
+@given(number=card_numbers_of_issuers(), around=st.sampled_from(["3f2a9c{}b", "{}ab1c9d", "f0{}0a7c", "a{}b{}c"]))
+def test_a_digest_among_letters_is_no_card_number(number: str, around: str) -> None:
+    """As in "sess" with 32 hexadecimal digits after it."""
+    digest = around.replace("{}", number, 1).replace("{}", "7")
+    digest = f"{digest:e<20}"
+    for text in (f"sess{digest}", f"sess{digest}key", f"SESS{digest.upper()}KEY", f"req{digest}"):
+        assert card_numbers.find(text) == []
+
+
 def test_masking_keeps_the_last_four() -> None:
     """In values, keys and numbers, at any depth; everything else stays as it was."""
     value = {"a": [f"card {VISA}", 5, None, True, 1.5], VISA: {"n": int(VISA)}, "spaced": "4242 4242 4242 4242"}

@@ -157,3 +157,11 @@ def test_one_statement_is_refused_in_another_use_case() -> None:
 
     with pytest.raises(RuntimeError, match="use case"):
         outer()
+
+
+def test_a_use_case_inside_one_statement_is_refused() -> None:
+    """It would be one more statement, and committed alone."""
+    one = db.transaction(idempotent=True, is_one_statement=True)(lambda: put("a"))
+    with pytest.raises(RuntimeError, match="use case"):
+        one()
+    assert names() == []

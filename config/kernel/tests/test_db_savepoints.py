@@ -156,3 +156,20 @@ def test_a_refused_insert_costs_no_savepoint() -> None:
     with statements_counted() as statements:
         insert()
     assert statements.seen == 1
+
+
+def test_after_commit_is_dropped_with_a_refused_insert() -> None:
+    """What was not stored is not told; what was asked for before and after it is."""
+    put("taken")
+    told: list[str] = []
+
+    @db.transaction(idempotent=True)
+    def insert() -> None:
+        db.after_commit(lambda: told.append("before"))
+        with contextlib.suppress(IntegrityError), db.one_insert():
+            db.after_commit(lambda: told.append("inside"))
+            Shelf.objects.create(name="taken")
+        db.after_commit(lambda: told.append("after"))
+
+    insert()
+    assert told == ["before", "after"]

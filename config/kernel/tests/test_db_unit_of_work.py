@@ -79,13 +79,26 @@ def test_a_use_case_inside_another_is_refused() -> None:
         lambda: db.before_commit(lambda: None),
         lambda: db.after_commit(lambda: None),
         lambda: db.savepoint().__enter__(),
+        lambda: db.one_insert().__enter__(),
+        lambda: db.save(Shelf(name="a"), update_fields=["name"]),
     ],
-    ids=["require_transaction", "flush", "insert_before_commit", "before_commit", "after_commit", "savepoint"],
+    ids=[
+        "require_transaction",
+        "flush",
+        "insert_before_commit",
+        "before_commit",
+        "after_commit",
+        "savepoint",
+        "one_insert",
+        "save",
+    ],
 )
 def test_a_step_outside_a_transaction_is_refused(step: Callable[[], object]) -> None:
-    """What needs the caller's transaction says so instead of committing alone."""
+    """What needs the caller's transaction says so instead of committing alone, also in a use case that has none."""
     with pytest.raises(db.NotInTransaction):
         step()
+    with pytest.raises(db.NotInTransaction):
+        db.transaction(idempotent=True, is_one_statement=True)(step)()
 
 
 def test_a_step_after_a_use_case_is_refused_again() -> None:
@@ -241,3 +254,23 @@ def test_threads_have_transactions_of_their_own() -> None:
 
     use_case()
     assert refused == [True]
+
+
+def test_saving_a_row_that_waits_for_its_insert_costs_nothing() -> None:
+    """It is inserted as it stands at the end; once it is there, or after a savepoint took it back, it is saved."""
+
+    @db.transaction(idempotent=True)
+    def rename() -> None:
+        shelf = Shelf(name="first")
+        db.insert_before_commit(shelf)
+        shelf.name = "second"
+        db.save(shelf, update_fields=["name"])
+        assert names() == []
+        db.flush()
+        assert names() == ["second"]
+        shelf.name = "third"
+        db.save(shelf, update_fields=["name"])
+        assert names() == ["third"]
+
+    rename()
+    assert names() == ["third"]

@@ -116,8 +116,12 @@ def commands(data_dir: Path, base_url: str) -> dict[str, list[str]]:
     worker = ["--pool", "threads", "--concurrency", "4", "--loglevel", "info", "--without-mingle", "--without-gossip"]
     beat = ["--schedule", str(data_dir / "beat-schedule"), "--pidfile=", "--loglevel", "warning"]
     simulator = [
-        *["--port", str(urlsplit(env.simulator_url).port), "--state", str(data_dir / "simulator.sqlite3")],
-        *["--webhook-url", f"{base_url}/webhooks/payment-provider"],
+        "--port",
+        str(urlsplit(env.simulator_url).port),
+        "--state",
+        str(data_dir / "simulator.sqlite3"),
+        "--webhook-url",
+        f"{base_url}/webhooks/payment-provider",
     ]
     return {
         "web": [*python, "granian", *web, "--blocking-threads", "16", "config.wsgi:application"],

@@ -1,17 +1,21 @@
 """`manage.py seed_volume`: a database as full as after years of use, to try speed, pages and upgrades on."""
 
+import os
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from config.settings.env import StrictEnv, env
 from config.volume.seeding import Plan, Progress, seed
 
 MAX_INVOICES = 10_000_000
 MAX_BATCH = 10_000
+MAX_PROCESSES = 8
+"""They take turns at numbering events, so more would wait for each other."""
 TELL_EVERY_SECONDS = 5
 
 
@@ -23,18 +27,19 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--invoices", type=_number(MAX_INVOICES), required=True, help="how many to add")
         parser.add_argument("--customers", type=_number(MAX_INVOICES), help="default: a fifth of the invoices")
-        parser.add_argument("--seed", type=int, default=1, help="the same seed: the same stories, other times and ids")
+        parser.add_argument("--seed", type=int, default=1, help="the same seed: the same data, other times and ids")
         parser.add_argument("--batch", type=_number(MAX_BATCH), default=500, help="invoices per transaction")
-        parser.add_argument("--even-in-production", action="store_true", help="fill a production database all the same")
+        parser.add_argument("--processes", type=_number(MAX_PROCESSES), default=_processes(), help="that write at once")
+        parser.add_argument("--force", action="store_true", help="run with production settings too")
 
-    def handle(self, *args: Any, even_in_production: bool, **options: Any) -> None:
-        if isinstance(env, StrictEnv) and not even_in_production:
-            raise CommandError("These are production settings: invented invoices would stay for good. See --help.")
+    def handle(self, *args: Any, force: bool, **options: Any) -> None:
+        if isinstance(env, StrictEnv) and not force:
+            raise CommandError("These are production settings: invented invoices would stay for good. --force does it.")
         invoices, customers = options["invoices"], options["customers"] or -(-options["invoices"] // 5)
         if customers > invoices:
             raise CommandError("--customers: there cannot be more customers than invoices.")
-        plan = Plan(invoices=invoices, customers=customers, seed=options["seed"], batch=options["batch"])
-        self._run(plan)
+        chosen = {name: options[name] for name in ("seed", "batch", "processes")}
+        self._run(Plan(invoices=invoices, customers=customers, **chosen))
 
     def _run(self, plan: Plan) -> None:
         started = told = time.monotonic()
@@ -44,6 +49,11 @@ class Command(BaseCommand):
                 told = time.monotonic()
                 self.stdout.write(_line(plan, progress, told - started))
         self.stdout.write(_line(plan, progress, time.monotonic() - started))
+
+
+def _processes() -> int:
+    """SQLite has one writer."""
+    return 1 if connection.vendor == "sqlite" else min(os.cpu_count() or 1, MAX_PROCESSES)
 
 
 def _line(plan: Plan, progress: Progress, seconds: float) -> str:

@@ -25,11 +25,16 @@ print(sum(s.value for f in files.collect() for s in f.samples if s.name == "quit
 
 
 def run(folder: Path, *, times: int = 1, more: str = "", status: int = 0) -> str:
+    """What it printed."""
+    return process(folder, times=times, more=more, status=status).stdout.strip()
+
+
+def process(folder: Path, *, times: int, more: str = "", status: int = 0) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(folder)}
     command = [sys.executable, "-c", COUNT.format(times=times, more=more)]
     done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == status, done.stderr
-    return done.stdout.strip()
+    return done
 
 
 def test_what_the_dead_have_counted_stays_and_their_files_go(tmp_path: Path) -> None:
@@ -72,9 +77,11 @@ files.archive_the_dead()
 
 
 def test_a_folder_that_is_a_file_costs_the_count_only(tmp_path: Path) -> None:
-    """Nothing raises, and the log says it once."""
+    """Nothing raises, and the log says it once of each metric."""
     (tmp_path / "file").write_text("")
-    run(tmp_path / "file", more="counters.WEBHOOKS.count('p', 's')")
+    logged = process(tmp_path / "file", times=3).stderr
+    assert logged.count("quittance_webhooks is not counted") == 1, logged
+    assert logged.count("is not counted") == 3, logged
 
 
 def test_a_file_that_cannot_be_read_is_put_aside(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -209,3 +210,27 @@ def test_words_survive_any_encoding() -> None:
     """A lone surrogate is written out, so the line reaches a UTF-8 stream."""
     record = logging.LogRecord("observed", logging.INFO, "x.py", 1, "é\ud800", None, sys.exc_info())
     assert "é\\ud800".encode() in logs.LineFormatter().format(record).encode("utf-8")
+
+
+@pytest.mark.parametrize(
+    "value", ["x paid=true", "x\npaid=true", "x=1", 'x" paid="true', "", "x\u00a0paid=true", "\\", 'x\\" paid=1']
+)
+def test_a_value_cannot_pass_for_further_fields(value: str) -> None:
+    """In quotes it stays one value, and reads back as what it was; so do a name and an event that look like fields."""
+    record = logging.LogRecord("observed", logging.INFO, "x.py", 1, "hello", (), None)
+    record.__dict__ |= {"path": value, "a b=c": 1}
+    fields = re.findall(
+        r' ("(?:[^"\\]|\\.)*"|[^\s="]+)=("(?:[^"\\]|\\.)*"|[^\s="]+)', logs.LineFormatter().format(record)
+    )
+    assert [(_read(name), _read(shown)) for name, shown in fields] == [("path", value), ("a b=c", "1")]
+
+
+def _read(word: str) -> str:
+    return str(json.loads(word)) if word.startswith('"') else word
+
+
+def test_an_event_cannot_pass_for_fields() -> None:
+    """What libraries say of users' input is quoted when it looks like one."""
+    record = logging.LogRecord("observed", logging.INFO, "x.py", 1, "hello %s", ("you payment_id=pay_2",), None)
+    line = logs.LineFormatter().format(record)
+    assert line.endswith('observed [-] "hello you payment_id=pay_2"')

@@ -24,6 +24,7 @@ from payments.providers.base import (
 )
 from payments.providers.simulated import signing, wire
 from payments.providers.simulated.client import NoUsableAnswer, ProviderClient, Reply
+from payments.providers.simulated.declines import DECLINES, UNSPECIFIED
 from payments.providers.simulated.strict_json import NotStrictJson, parse
 
 PAGE_SIZE = 100
@@ -35,6 +36,7 @@ class SimulatedProvider:
 
     idempotency_window_seconds = 86_400
     settles_itself = True
+    failure_codes = frozenset({UNSPECIFIED, *DECLINES})
 
     def __init__(
         self,

@@ -36,6 +36,7 @@ def test_an_adapter_declares_itself(subject: Subject) -> None:
         assert provider.account
         assert (provider.idempotency_window_seconds > 0) == provider.settles_itself
         assert provider.settles_itself == bool(subject.succeeding)
+        assert 0 < len(provider.failure_codes) < 100
 
 
 @able("succeeding")

@@ -1,5 +1,8 @@
 """Provider events in the admin: found, read, replayed with a reason."""
 
+import html
+import re
+
 import pytest
 from django.contrib.admin.utils import quote
 from django.contrib.auth import get_user_model
@@ -10,7 +13,7 @@ from django.urls import reverse
 from payments.tests.factories import make_payment
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.breaking import raising_at
-from webhooks.inbound.tests.sending import event, event_about, send
+from webhooks.inbound.tests.sending import answer_to, event, event_about, send
 
 pytestmark = pytest.mark.django_db
 LIST = "admin:inbound_providerevent_changelist"
@@ -64,6 +67,32 @@ def test_the_page_shows_the_payload_and_cannot_change_it(chief: Client) -> None:
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert(1)" not in page
     assert chief.post(url, {"payload": "other"}).status_code == 403
+
+
+def test_the_payload_is_shown_as_it_was_sent(chief: Client) -> None:
+    """Amounts with their zeros, blanks, line breaks, and names that come twice: on its page and in timelines."""
+    payment = make_payment()
+    sent = b"\n" + event_about(payment, "charge.pending", note=1.5).replace(b"1.5", b"  1.50")
+    twice = b'{"amount": 1, "amount": 1.10}'
+    assert [answer_to(sent), answer_to(twice)] == ["processed", "dead"]
+    pages = [reverse(CHANGE, args=[row.pk]) for row in ProviderEvent.objects.order_by("pk")]
+    pages.append(reverse("admin:payments_payment_change", args=[payment.pk]))
+    for url, body in zip(pages, [sent, twice, sent], strict=True):
+        shown = re.findall('<pre class="q-code">\n(.*?)</pre>', chief.get(url).content.decode(), re.DOTALL)
+        assert body.decode() in map(html.unescape, shown)
+
+
+def test_an_event_leads_to_the_payment_it_speaks_of(chief: Client) -> None:
+    """By our reference, or by the provider's alone; to none when nobody knows either."""
+    payment = make_payment()
+    send(event_about(payment))
+    send(event_about(payment, "charge.pending", reference=""))
+    send(event_about(payment, reference="", charge="ch_nobody"))
+    leads = [
+        f">{payment}</a>" in chief.get(reverse(CHANGE, args=[row.pk])).content.decode()
+        for row in ProviderEvent.objects.order_by("pk")
+    ]
+    assert leads == [True, True, False]
 
 
 def test_the_button_leads_to_a_replay_with_actor_and_reason(chief: Client) -> None:

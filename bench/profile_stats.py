@@ -1,4 +1,4 @@
-"""Whose time it is: functions of a profile grouped by where their code stands."""
+"""A profile's time by function, and by owner: the app, library or server that the code belongs to."""
 
 import cProfile
 import dataclasses
@@ -25,40 +25,40 @@ class Function:
 
 @dataclasses.dataclass(frozen=True)
 class Profile:
-    """Every function, and own seconds by room; a built-in's time belongs to the rooms that call it."""
+    """Every function, and own seconds by owner; a built-in's time belongs to the owners of its callers."""
 
     functions: list[Function]
-    rooms: dict[str, float]
+    by_owner: dict[str, float]
 
     @property
     def waiting(self) -> float:
-        return self.rooms.get(DATABASE, 0.0)
+        return self.by_owner.get(DATABASE, 0.0)
 
 
 def read(profile: cProfile.Profile) -> Profile:
     """What cProfile has seen."""
     stats = pstats.Stats(profile).stats  # type: ignore[attr-defined]
     functions = []
-    rooms: dict[str, float] = {}
+    by_owner: dict[str, float] = {}
     for key, (_, calls, own, cumulative, callers) in stats.items():
         functions.append(Function(_named(key), calls, own, cumulative))
-        for room, seconds in _owners(key, own, callers).items():
-            rooms[room] = rooms.get(room, 0.0) + seconds
-    return Profile(functions, rooms)
+        for owner, seconds in _owners(key, own, callers).items():
+            by_owner[owner] = by_owner.get(owner, 0.0) + seconds
+    return Profile(functions, by_owner)
 
 
 def _owners(key: Key, own: float, callers: dict[Key, tuple[int, int, float, float]]) -> dict[str, float]:
     if not _is_builtin(key) or not callers:
-        return {room_of(key): own}
+        return {owner_of(key): own}
     if any(each in key[2] for each in WAITING):
         return {DATABASE: own}
     owners: dict[str, float] = {}
     for caller, (_, _, seconds, _) in callers.items():
-        owners[room_of(caller)] = owners.get(room_of(caller), 0.0) + seconds
+        owners[owner_of(caller)] = owners.get(owner_of(caller), 0.0) + seconds
     return owners
 
 
-def room_of(key: Key) -> str:
+def owner_of(key: Key) -> str:
     """An app of ours, a distribution, or "python"."""
     if _is_builtin(key):
         return "python"
