@@ -33,7 +33,8 @@ def publish(*, run: Run, subscriber: PublishingSubscriber, batch: Batch[Publishe
     sent = _send(run, subscriber, batch.events, blocked)
     through = batch.through if sent.stopped_at is None else sent.stopped_at.position - 1
     to_hold = [event for event in batch.events if event.position <= through and event.id not in sent.arrived]
-    run.moved_to(_settle(lease=run.lease, position=through, to_hold=to_hold, failures=sent.failures))
+    if through > run.lease.position:
+        run.moved_to(_settle(lease=run.lease, position=through, to_hold=to_hold, failures=sent.failures))
     run.delivered += len(sent.arrived)
     run.held += len(to_hold)
     run.unreachable = sent.unreachable

@@ -19,7 +19,8 @@ Stop = Callable[[], bool]
 class Run:
     """One lease at work. `moved` counts positions passed, events of no interest included.
 
-    Without `has_held_events` no line is looked for: nobody else can have begun one since the lease was claimed.
+    Without `has_held_events` no line is looked for. That was read together with the lease's token: who has begun a line
+    since then has claimed the cursor, and this lease would not have been given.
     """
 
     lease: Lease

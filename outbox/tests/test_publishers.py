@@ -28,6 +28,16 @@ def test_a_publisher_is_only_given_what_it_hears(settings: Settings) -> None:
     assert not Cursor.objects.filter(subscriber="wire").with_undelivered_events().exists()
 
 
+def test_each_transport_failure_in_a_row_backs_off_for_longer() -> None:
+    """Else a broker that is away for a night is dialled every second."""
+    record(aggregate(shard=3), 3)
+    Wire.is_cut = True
+    for failures in (1, 2, 3):
+        services.drain()
+        assert Cursor.objects.get(subscriber="wire", shard=3).failures == failures
+        Cursor.objects.update(available_at=None)
+
+
 def test_a_transport_failure_backs_off_that_subscriber_and_nobody_else() -> None:
     """Consumers go on, nothing is held, and the publisher gets everything once it is back."""
     ids = record(aggregate(shard=3), 3)
