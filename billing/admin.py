@@ -14,7 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from billing import services
 from billing.models import ApiKey, User
-from config.admin import ReasonedAction, ReasonedActionsAdmin, Said
+from config.admin import ReasonedAction, ReasonedActionsAdmin, Said, TypedLookups
 from config.api.principals import Principal
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     BaseGroupAdmin = DjangoGroupAdmin
 else:
 
-    class BaseUserAdmin(DjangoUserAdmin, ModelAdmin):
+    class BaseUserAdmin(TypedLookups, DjangoUserAdmin, ModelAdmin):
         """In Unfold's looks."""
 
-    class BaseGroupAdmin(DjangoGroupAdmin, ModelAdmin):
+    class BaseGroupAdmin(TypedLookups, DjangoGroupAdmin, ModelAdmin):
         """In Unfold's looks."""
 
 

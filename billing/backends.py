@@ -7,6 +7,7 @@ cache nobody is. Why so: billing/README.md.
 
 import ipaddress
 import logging
+import re
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,10 @@ from billing.models import User
 from config.kernel import clock
 
 logger = logging.getLogger(__name__)
+
+SITE_BITS = 48
+"""Of an IPv6 address: what one customer of a provider is given at most."""
+_WITH_PORT = re.compile(r"^(?:([\d.]+)|\[(.+)\])(?::\d+)?$")
 
 
 class TooManyAttempts(Throttled):
@@ -86,12 +91,19 @@ def _raised(key: str, by: int) -> int:
 
 
 def client_address(request: HttpRequest | None) -> str:
-    """Who is at the other end: of the proxy with TRUST_PROXY, else of the connection; an IPv6 network is one client."""
+    """Who is at the other end: of the proxy with TRUST_PROXY, else of the connection; "" when nobody can tell.
+
+    An IPv6 site, which has 2^80 addresses to choose from, is one client.
+    """
     told = request.META.get("REMOTE_ADDR", "") if request else ""
     if request and settings.TRUST_PROXY:
         told = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or told
     try:
-        address = ipaddress.ip_address(told)
+        address = ipaddress.ip_address(_WITH_PORT.sub(r"\1\2", told))
     except ValueError:
+        if request:
+            logger.warning("sign-ins cannot be told apart by address: %s is none", ascii(told[:60]))
         return ""
-    return str(ipaddress.ip_network((address, 64), strict=False) if address.version == 6 else address)
+    if isinstance(address, ipaddress.IPv6Address):
+        return str(address.ipv4_mapped or ipaddress.ip_network((address, SITE_BITS), strict=False))
+    return str(address)

@@ -1,6 +1,7 @@
 """Payments and receipts, to look at; staff says here how manual payments ended."""
 
 import functools
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -57,6 +58,10 @@ class FailForm(ReasonForm):
     )
 
     field_order = ["retryable", "reason"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("Also the payment's failure message, which the API shows to back ends.")
 
 
 def _confirm(payment: Payment, actor: Principal, reason: str, *, reference: str) -> Said:

@@ -168,7 +168,10 @@ class _Noting:
         (True, "6.6.6.6, 10.1.1.1", "10.0.0.1", "10.1.1.1"),
         (True, "", "10.0.0.1", "10.0.0.1"),
         (True, "nonsense", "10.0.0.1", ""),
-        (False, "", "2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        (True, "203.0.113.9:4711", "10.0.0.1", "203.0.113.9"),
+        (True, "[2001:db8:1:2::6]:4711", "10.0.0.1", "2001:db8:1::/48"),
+        (False, "", "::ffff:203.0.113.9", "203.0.113.9"),
+        (False, "", "2001:db8:1:2:3:4:5:6", "2001:db8:1::/48"),
         (False, "", "", ""),
     ],
 )
@@ -198,10 +201,14 @@ def browser() -> Iterator[httpx.Client]:
 
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="the server needs a database of its own")
-def test_a_new_connection_is_no_new_address(browser: httpx.Client, account: str) -> None:
-    """On the server that production runs."""
+def test_a_new_connection_is_no_new_address_and_a_neighbour_is_one(browser: httpx.Client, account: str) -> None:
+    """On the server that production runs: what it tells of a connection is an address, without the port."""
     browser.get("/admin/login/")
     form = {"username": account, "password": "wrong", "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
     statuses = [browser.post("/admin/login/", data=form).status_code for _ in range(11)]
     assert statuses[:5] == [200] * 5
     assert 429 in statuses
+    with httpx.Client(
+        transport=httpx.HTTPTransport(local_address="127.0.0.2"), base_url=browser.base_url, cookies=browser.cookies
+    ) as neighbour:
+        assert neighbour.post("/admin/login/", data=form).status_code == 200

@@ -11,7 +11,7 @@ from config.admin.actions import (
 )
 from config.admin.filters import MadeDateFilter, RecentValuesFilter
 from config.admin.paginator import BoundedPaginator, bounded_count
-from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline
+from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, TypedLookups
 
 __all__ = [
     "MAX_REASON_LENGTH",
@@ -24,6 +24,7 @@ __all__ = [
     "ReasonedActionsAdmin",
     "RecentValuesFilter",
     "Said",
+    "TypedLookups",
     "bounded_count",
     "unless_refused",
     "unless_transition",

@@ -51,11 +51,13 @@ class BoundedPaginator(BasePaginator):
 
     @cached_property
     def end(self) -> Any:
-        """The primary key of the last row on the last page, when there are rows after it; else None."""
+        """The primary key of the last row on the last page, when there are rows after it; else None.
+
+        None too when they have left the list since they were counted.
+        """
         if not self.total.is_more or not isinstance(self.object_list, QuerySet):
             return None
-        (key,) = keys(self.object_list[self.count - 1 : self.count])
-        return key
+        return next(iter(keys(self.object_list[self.count - 1 : self.count])), None)
 
 
 def keys(rows: QuerySet[Any]) -> list[Any]:

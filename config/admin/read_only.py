@@ -106,7 +106,21 @@ class ReadOnlyInline(_Looks, TabularInline):
         return False
 
 
-class ReadOnlyAdmin(_Looks, ModelAdmin):
+class TypedLookups(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[misc]
+    """A list survives whatever is typed into its address."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        return lookup.rpartition("__")[2] not in PATTERNS and super().lookup_allowed(lookup, value, request)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Raises IncorrectLookupParameters also for an instant that UTC has no year for."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class ReadOnlyAdmin(TypedLookups, _Looks, ModelAdmin):
     """Nothing can be added, edited or deleted; everything is shown, and found by any of its ids.
 
     The search box takes the object's own id, an id in one of `id_search_fields` (names of foreign keys, also across
@@ -134,16 +148,6 @@ class ReadOnlyAdmin(_Looks, ModelAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
         return False
-
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup.rpartition("__")[2] not in PATTERNS and super().lookup_allowed(lookup, value, request)
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """Raises IncorrectLookupParameters also for an instant that UTC has no year for."""
-        try:
-            return super().get_changelist_instance(request)
-        except OverflowError as error:
-            raise IncorrectLookupParameters(error) from error
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return BoundedList

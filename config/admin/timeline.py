@@ -153,9 +153,9 @@ def _query(trail: Sequence[datetime.datetime]) -> str:
 def _moment(text: str) -> datetime.datetime | None:
     try:
         moment = parse_datetime(text)
-    except ValueError:
+        return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).astimezone(datetime.UTC) if moment else None
+    except (ValueError, OverflowError):
         return None
-    return moment.replace(tzinfo=moment.tzinfo or datetime.UTC) if moment else None
 
 
 def _with_names(items: Sequence[Item]) -> list[Item]:

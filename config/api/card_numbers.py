@@ -5,11 +5,11 @@ pass the Luhn check, with an issuer's prefix at one of that issuer's lengths. Do
 where the groups are those of a card: amounts, addresses and versions are none.
 
 Passed over are phone numbers written with a plus, and identifiers: ours, UUIDs, and what is written in hexadecimal,
-which alone of the usual alphabets has digits enough to make a card number by chance. It is known by its letters: 16
-digits or more that stand alone, with letters on both sides or in between; 20 or more of one case among other letters,
+which alone of the usual alphabets has digits enough to make a card number by chance. It is known by its length and its
+letters: 20 digits or more, standing alone with letters on both sides or in between, or of one case among other letters
 with letters in three places. A word before or after a number is none of that ("card4242…", "4242…EUR", the "B4242…" of
-a magnetic stripe), and neither is the "D" after a stripe's number. A key of 16 hexadecimal digits looks like a card
-once in 50,000 still: mostly one that is all digits, which nothing tells from a card.
+a magnetic stripe), and neither is the "D" after a stripe's number, or a percent sign's "%3D" before one. A random key
+of 16 hexadecimal digits looks like a card once in 20,000.
 """
 
 import bisect
@@ -87,10 +87,10 @@ def _among_letters(hex: str) -> str:
 
 
 _NO_CARD = re.compile(
-    rf"(?<![A-Za-z0-9])(?!{_STRIPE})(?:"
+    rf"(?<![A-Za-z0-9%])(?!{_STRIPE})(?:"
     r"[a-z]{2,8}_[0-7][0-9a-hjkmnp-tv-z]{25}"
     r"|[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
-    rf"|(?!{_WORD_AND_NUMBER})[0-9A-Fa-f]{{16,}}"
+    rf"|(?!{_WORD_AND_NUMBER})[0-9A-Fa-f]{{20,}}"
     r"|(?=\d*[A-Za-z])[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}"
     r"|\d{4}-\d\d-\d\d[T ]\d\d:?\d\d:?\d\d(?:[.,]\d+)?"
     rf"){_ALONE}"

@@ -156,7 +156,7 @@ def _quoted(text: str) -> str:
 
 def _visible(text: str) -> str:
     """Control characters, line breaks and what turns the reading direction around are written out."""
-    return _CONTROL.sub(lambda match: match.group().encode("unicode_escape").decode(), text)
+    return _CONTROL.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
 
 class Handler(logging.StreamHandler[Any]):

@@ -52,8 +52,9 @@ class Env(BaseSettings):
     redis_url: str = Field(default="", repr=False)
     """Broker and cache, `redis://host:6379/0`. Empty: files and a cache per process, for one machine to try it out."""
     trust_proxy: bool = False
-    """Whether a proxy in front sets (and strips from clients) `X-Forwarded-Proto`, and adds to `X-Forwarded-For` whom
-    it speaks for. Without one, any client could say its plain HTTP is HTTPS."""
+    """Whether a proxy in front sets (and strips from clients) `X-Forwarded-Proto`, adds to `X-Forwarded-For` whom it
+    speaks for, and drops header names with underscores, which servers take for the same. Without one, any client could
+    say its plain HTTP is HTTPS."""
     csrf_trusted_origins: Words = []
     """Further origins, `https://host`, whose pages may post to the admin."""
     hsts_include_subdomains: bool = True
@@ -231,8 +232,11 @@ class StrictEnv(Env):
 
 
 def _may_hold_files(folder: Path) -> bool:
-    """Whether it is a folder that can be written, or can be made one."""
-    there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    """Whether it is a folder that can be written, or can be made one; not where one may not even look."""
+    try:
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError:
+        return False
     return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
 
 

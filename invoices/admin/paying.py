@@ -85,7 +85,7 @@ def _key(actor: Principal, key: str, answers: list[str]) -> IdempotencyKey:
 
 
 def unless_being_paid(transition: str) -> Callable[[Invoice], Any]:
-    """As `unless_transition`; for an invoice with a live payment it leads to that, where it can be ended."""
+    """As `unless_transition`; for an invoice with a live payment it leads to that."""
     refused = unless_transition(transition)
 
     def refusal(invoice: Invoice) -> Any:

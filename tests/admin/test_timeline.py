@@ -160,7 +160,9 @@ def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
         assert len(captured) == 11
 
 
-@pytest.mark.parametrize("until", ["", "yesterday", "2026-13-41T00:00", "2026-11-21T09:00:00"])
+@pytest.mark.parametrize(
+    "until", ["", "yesterday", "2026-13-41T00:00", "0001-01-01T00:00:00+14:00", "2026-11-21T09:00:00"]
+)
 def test_a_moment_that_is_none_shows_the_newest(until: str) -> None:
     """Whoever writes nonsense into the address bar sees a page, also with a moment without a zone."""
     assert page_of(make_invoice(), query={"until": until}).status_code == 200

@@ -149,6 +149,14 @@ def test_user_input_cannot_forge_a_line_or_move_the_cursor(stream: io.StringIO) 
     assert not any(character in text for character in "\r\x1b\x00\u2028\u202e\x85")
 
 
+@pytest.mark.parametrize("stream", ["line"], indirect=True)
+def test_a_quoted_value_reads_back_as_what_it_was(stream: io.StringIO) -> None:
+    """Also one with characters that JSON would let stand and a terminal would not."""
+    logger.info("said", extra={"path": "a b\x7fc\x85\u202e"})
+    quoted = stream.getvalue().strip().partition("path=")[2]
+    assert json.loads(quoted) == "a b\x7fc\x85\u202e"
+
+
 def test_a_traceback_cannot_forge_a_line_either(stream: io.StringIO) -> None:
     """Its lines are marked, or stay inside their JSON string."""
     try:
