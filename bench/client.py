@@ -32,11 +32,15 @@ class Refused(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Load:
-    """What was done in `seconds`; `client_cpu` is the client's share of one core."""
+    """What was done in `seconds`; `client_cpu` is the client's share of one core.
+
+    `settled` is the share of its payments that had succeeded when the load ended; None where nobody settles them.
+    """
 
     units: int
     seconds: float
     client_cpu: float
+    settled: float | None = None
 
     @property
     def rate(self) -> float:

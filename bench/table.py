@@ -20,6 +20,9 @@ def lines(part: Part, rounds: Rounds) -> list[str]:
         client = f"{statistics.median(load.client_cpu for load in rounds[contender.name]):.0%}"
         found.append(f"  {contender.name:<28}{statistics.median(rates):12,.0f}{spread:>18}{ratio:>9}{client:>8}")
         found.append(f"      {contender.what}")
+        settled = [load.settled for load in rounds[contender.name] if load.settled is not None]
+        if settled:
+            found.append(f"      settled when a round ended: {statistics.median(settled):.0%} of its payments")
     return [*found, *(_verdict(target, rounds) for target in part.targets), ""]
 
 
@@ -53,6 +56,7 @@ def as_json(part: Part, rounds: Rounds) -> dict[str, Any]:
                 "rates": [load.rate for load in rounds[contender.name]],
                 "client_cpu": [load.client_cpu for load in rounds[contender.name]],
                 "units": [load.units for load in rounds[contender.name]],
+                "settled": [load.settled for load in rounds[contender.name]],
             }
             for contender in part.contenders
         ],

@@ -29,6 +29,7 @@ class PaymentHistory:
         invoice.advance(SECOND, 2 * DAY)
         self._id = invoice.ids.new("pay", invoice.now)
         self._created_at = instant(invoice.now)
+        self._ended_at: str | None = None
         self._actor = f"provider:{provider.name}" if provider.settles_itself else "staff:seed_volume"
         self._status: str = PaymentStatus.CREATED
         self._reference = self._failure_code = self._failure_message = ""
@@ -52,7 +53,7 @@ class PaymentHistory:
         applied = JournalKind.RECEIPT_APPLIED
         invoice.post_journal(applied, receipt.text, accounts.UNAPPLIED, accounts.RECEIVABLE, invoice.amount)
         self._receive_webhooks("succeeded")
-        self._finish(ended=True)
+        self._finish()
 
     def decline(self, code: str) -> None:
         """The invoice is open again, or failed when it is no use to try again."""
@@ -65,7 +66,7 @@ class PaymentHistory:
         else:
             self._invoice.change_status(InvoiceStatus.FAILED, "invoice.failed", self._actor, reason)
         self._receive_webhooks("failed", failure_code=code)
-        self._finish(ended=True)
+        self._finish()
 
     def cancel(self) -> None:
         self._submit()
@@ -73,7 +74,7 @@ class PaymentHistory:
         self._change_status(PaymentStatus.CANCELED, "payment.canceled", self._actor, reason)
         self._invoice.change_status(InvoiceStatus.OPEN, "invoice.reopened", self._actor, reason)
         self._receive_webhooks("canceled")
-        self._finish(ended=True)
+        self._finish()
 
     def require_review(self) -> None:
         """More was captured than asked: booked, and it pays nothing until a person has looked."""
@@ -118,6 +119,8 @@ class PaymentHistory:
     def _change_status(self, status: str, event: str, actor: str, reason: str = "") -> None:
         self._status = status
         self._record_event(event, actor, reason)
+        if status not in LIVE:
+            self._ended_at = instant(self._invoice.now)
 
     def _record_event(self, event: str, actor: str, reason: str = "") -> None:
         data = {
@@ -214,7 +217,7 @@ class PaymentHistory:
             processed_at=received_at,
         )
 
-    def _finish(self, *, ended: bool = False, available_at: str | None = None, reconciliations: int = 0) -> None:
+    def _finish(self, *, available_at: str | None = None, reconciliations: int = 0) -> None:
         """The payment's row as it stands now."""
         invoice = self._invoice
         digest = hashlib.sha256(self._id.text.encode()).hexdigest()
@@ -237,7 +240,7 @@ class PaymentHistory:
             correlation_id=invoice.correlation_id,
             created_at=self._created_at,
             submitted_at=self._submitted_at,
-            ended_at=instant(invoice.now) if ended else None,
+            ended_at=self._ended_at,
             available_at=available_at,
             reconciliations=reconciliations,
             idempotency_owner=MERCHANT,

@@ -66,7 +66,10 @@ def _awaits_transfer(invoice: InvoiceHistory, context: Context) -> None:
 
 
 def _unknown(invoice: InvoiceHistory, context: Context) -> None:
-    """The provider is asked again within the coming days: nothing is due at once."""
+    """The provider is asked again within the coming days: nothing is due at once. About a transfer nobody is asked."""
+    if not context.card.settles_itself:
+        _awaits_transfer(invoice, context)
+        return
     payment = PaymentHistory(invoice, context.card, "tok_timeout_always")
     payment.lose_answer(context.now + invoice.rng.randint(DAY, 7 * DAY))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+from collections.abc import Callable
 
 from django.conf import settings
 
@@ -60,12 +61,11 @@ def pay_invoice(
     Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, UnknownProvider.
     """
 
-    @db.transaction(idempotent=True)
     def pay() -> Created[Payment]:
         invoice = invoices.lock_invoice(invoice_id)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
 
-    return find_earlier(Payment, key) or pay()
+    return find_earlier(Payment, key) or _unless_paid_meanwhile(key, pay)
 
 
 def pay_order(
@@ -73,12 +73,22 @@ def pay_order(
 ) -> Created[Payment]:
     """Pay the invoice of `new.order_id`, issued first when new. Raises OrderAmountDiffers, else as pay_invoice."""
 
-    @db.transaction(idempotent=True)
     def pay() -> Created[Payment]:
         invoice = invoices.issue_for_order(actor=actor, new=new)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
 
-    return find_earlier(Payment, key) or pay()
+    return find_earlier(Payment, key) or _unless_paid_meanwhile(key, pay)
+
+
+@db.transaction(idempotent=True)
+def _unless_paid_meanwhile(key: IdempotencyKey, pay: Callable[[], Created[Payment]]) -> Created[Payment]:
+    """What another request with the same key has just done is no reason to refuse this one."""
+    try:
+        return pay()
+    except Conflict:
+        if earlier := find_replay(Payment, key):
+            return earlier
+        raise
 
 
 def _pay(
@@ -91,12 +101,7 @@ def _pay(
     currency: str | None = None,
     reason: str = "",
 ) -> Created[Payment]:
-    try:
-        _check_payable(invoice, amount, currency)
-    except Conflict:
-        if earlier := find_replay(Payment, key):
-            return earlier
-        raise
+    _check_payable(invoice, amount, currency)
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
     correlation.note(payment_id=created.row.id, invoice_id=invoice.id)
     if created.is_new:

@@ -38,6 +38,13 @@ def test_the_table_shows_median_and_spread_of_each_contender() -> None:
     assert lines[peer + 1].strip() == "does it too"
 
 
+def test_the_table_says_how_much_of_the_work_behind_the_web_was_done() -> None:
+    """A rate of payments that nobody settles would flatter; who settles none says nothing."""
+    ours = [Load(10, 1.0, 0.1, settled=share) for share in (0.2, 0.6, 0.5)]
+    lines = table.lines(PART, ROUNDS | {OURS: ours})
+    assert [line.strip() for line in lines if "settled" in line] == ["settled when a round ended: 50% of its payments"]
+
+
 def test_percentiles_are_values_that_were_measured() -> None:
     """Nearest rank, also of a handful."""
     assert table.percentiles([float(value) for value in range(1, 101)]) == {"p50": 51.0, "p95": 96.0, "p99": 100.0}

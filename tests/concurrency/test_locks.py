@@ -122,3 +122,18 @@ def test_the_one_statement_that_locks_both_takes_the_invoice_first_and_reads_wha
         return lock_both()
 
     assert all_at_once([hold_the_invoice, wait]) == [None, ("meanwhile", "meanwhile")]
+
+
+def test_one_key_for_two_amounts_of_one_order_at_once_names_the_payment_it_made() -> None:
+    """The second request waits for the order's invoice; that its amount differs is not what is wrong with it."""
+    secret = ApiConsumer().secret
+    for number in range(10):
+        bodies = [
+            {"order_id": f"order-{number}", "amount": amount, "currency": "EUR", "payment_method": "tok_visa"}
+            for amount in (100, 200)
+        ]
+        calls = [partial(ApiConsumer(secret=secret).post, "payments", body, key=f"key-{number}") for body in bodies]
+        answers = sorted(all_at_once(calls), key=lambda answer: answer.status_code)
+        assert [answer.status_code for answer in answers] == [201, 409]
+        assert answers[1].json()["code"] == "idempotency_key_reused"
+        assert answers[0].json()["id"] in answers[1].json()["detail"]

@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.models import Sum
+from pytest_django.fixtures import Settings
 
 from config.api.principals import system
 from config.kernel import clock, ids
@@ -43,9 +44,9 @@ def fill(invoices: int = 300, **options: int) -> None:
 
 def test_every_invariant_holds_on_what_was_seeded() -> None:
     """Books, receipts, live payments, sequences and events, over every scenario there is."""
-    fill(1000)
+    fill(2000)
     check_invariants()
-    assert (Invoice.objects.count(), Customer.objects.count()) == (1000, 200)
+    assert (Invoice.objects.count(), Customer.objects.count()) == (2000, 400)
     assert set(Invoice.objects.values_list("status", flat=True)) == set(InvoiceStatus.values)
     found = set(Payment.objects.values_list("status", flat=True))
     assert found == set(PaymentStatus.values) - {PaymentStatus.CREATED}
@@ -78,6 +79,24 @@ def test_an_event_reads_as_the_services_write_it() -> None:
 
 def _kinds(base: type[Event]) -> list[type[Event]]:
     return [kind for sub in base.__subclasses__() for kind in (sub, *_kinds(sub))]
+
+
+def test_a_payment_ends_when_its_last_event_says() -> None:
+    """Not when a webhook that came later was ignored."""
+    fill(1000)
+    ends = {}
+    for event in OutboxEvent.objects.filter(type__startswith="payment.").order_by("aggregate_id", "sequence"):
+        ends[event.data["payment"]] = event.occurred_at
+    ended = dict(Payment.objects.exclude(ended_at=None).values_list("id", "ended_at"))
+    assert ended == {payment: ends[payment] for payment in ended}
+
+
+def test_where_cards_are_not_taken_no_payment_waits_to_be_asked_about(settings: Settings) -> None:
+    """The sweep would find it due for ever and never get beyond a hundred of them."""
+    settings.PROVIDERS = {"manual": settings.PROVIDERS["manual"]}
+    settings.DEFAULT_PROVIDER = "manual"
+    fill(1000)
+    assert not Payment.objects.exclude(available_at=None).exists()
 
 
 def test_an_id_tells_when_its_row_was_made() -> None:

@@ -107,11 +107,13 @@ def sweep() -> None:
     """With something due in each sweep: a payment to submit, one to ask about, an event to try again."""
     now = clock.now() - datetime.timedelta(seconds=1)
     with plans.aside():
-        unknown = Payment.objects.filter(status="unknown").order_by("id")[0]
-        paid = ApiConsumer().pay(Invoice.objects.filter(status="open")[0].id)
-        fresh = Payment.objects.get(id=paid.json()["id"])
+        first, second = Invoice.objects.filter(status="open")[:2]
+        fresh = Payment.objects.get(id=ApiConsumer().pay(first.id).json()["id"])
+        pending = Payment.objects.get(id=ApiConsumer().pay(second.id, token="tok_pending").json()["id"])
+        payments.submit(payment_id=pending.id)
+        pending = Payment.objects.get(id=pending.id)
         parked = ProviderEvent.objects.filter(status="parked").order_by("id")[0]
-        for row in (unknown, fresh, parked):
+        for row in (pending, fresh, parked):
             row.available_at = now
             row.save()
     assert payments.sweep() == 2
