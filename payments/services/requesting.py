@@ -65,7 +65,7 @@ def pay_invoice(
         invoice = invoices.lock_invoice(invoice_id)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
 
-    return find_earlier(Payment, key) or _unless_paid_meanwhile(key, pay)
+    return _pay_once(key, pay)
 
 
 def pay_order(
@@ -77,7 +77,14 @@ def pay_order(
         invoice = invoices.issue_for_order(actor=actor, new=new)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key)
 
-    return find_earlier(Payment, key) or _unless_paid_meanwhile(key, pay)
+    return _pay_once(key, pay)
+
+
+def _pay_once(key: IdempotencyKey, pay: Callable[[], Created[Payment]]) -> Created[Payment]:
+    """The payment that `pay` makes in a transaction, or the one an earlier request with this key made."""
+    created = find_earlier(Payment, key) or _unless_paid_meanwhile(key, pay)
+    correlation.note(payment_id=created.row.id, invoice_id=created.row.invoice_id)
+    return created
 
 
 @db.transaction(idempotent=True)
@@ -103,7 +110,6 @@ def _pay(
 ) -> Created[Payment]:
     _check_payable(invoice, amount, currency)
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
-    correlation.note(payment_id=created.row.id, invoice_id=invoice.id)
     if created.is_new:
         payment = created.row
         outcomes.record_payment(

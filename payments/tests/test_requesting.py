@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from config.api.idempotency import Created, IdempotencyKey, IdempotencyKeyReused
-from config.kernel import db
+from config.kernel import correlation, db
 from invoices.models import Invoice
 from invoices.services import InvoiceNotFound, Line, NewInvoice, OrderAmountDiffers, void_invoice
 from invoices.tests.factories import MERCHANT_KEY, make_invoice
@@ -52,6 +52,15 @@ def test_the_same_key_gives_the_same_payment_as_it_is_now() -> None:
     second = services.pay_invoice(actor=MERCHANT_KEY, invoice_id=invoice.id, terms=TERMS, key=key)
     assert (second.row.id, second.is_new) == (first.row.id, False)
     assert Payment.objects.count() == 1
+
+
+def test_what_is_logged_of_a_repetition_names_the_payment_like_the_first() -> None:
+    """Whoever looks for a payment in the log finds every request that asked for it."""
+    invoice, key = make_invoice(), make_key()
+    for _ in range(2):
+        with correlation.bind("checkout-7"):
+            payment = services.pay_invoice(actor=MERCHANT_KEY, invoice_id=invoice.id, terms=TERMS, key=key).row
+            assert correlation.fields() == {"payment_id": payment.id, "invoice_id": invoice.id}
 
 
 def test_a_key_with_other_input_names_what_it_was_used_for() -> None:
