@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
@@ -15,19 +14,11 @@ from outbox import services
 from outbox.models import HeldEvent
 from outbox.tests.support import ACTOR, Wire, aggregate, record
 from tests.faults import deadlock_at
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 ACTIONS = ["requeue", "skip"]
 CARD = "4242 4242 4242 4242"
-
-
-def signed_in(*permissions: str, is_superuser: bool = False) -> Client:
-    """A member of staff who may do this much."""
-    user: Any = get_user_model().objects.create(email="staff@example.com", is_staff=True, is_superuser=is_superuser)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -16,19 +15,11 @@ from payments import services
 from payments.models import Payment, Receipt
 from payments.tests.factories import make_payment
 from tests.invariants import check_invariants
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 ACTIONS = ["confirm", "fail"]
 CARD = "4242 4242 4242 4242"
-
-
-def signed_in(*permissions: str, is_superuser: bool = False) -> Client:
-    """A member of staff who may do this much."""
-    user: Any = get_user_model().objects.create(email="staff@example.com", is_staff=True, is_superuser=is_superuser)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

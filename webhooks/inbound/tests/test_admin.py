@@ -5,12 +5,11 @@ import re
 
 import pytest
 from django.contrib.admin.utils import quote
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
 from payments.tests.factories import make_payment
+from tests.staff import signed_in
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.breaking import raising_at
 from webhooks.inbound.tests.sending import answer_to, event, event_about, send
@@ -19,14 +18,6 @@ pytestmark = pytest.mark.django_db
 LIST = "admin:inbound_providerevent_changelist"
 CHANGE = "admin:inbound_providerevent_change"
 REPLAY = "admin:inbound_providerevent_replay"
-
-
-def signed_in(**flags: bool) -> Client:
-    """A member of staff."""
-    user = get_user_model().objects.create(email=f"staff{len(flags)}@example.com", is_staff=True, **flags)
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
@@ -128,9 +119,7 @@ def test_a_replay_needs_the_permission() -> None:
     """Those who may only look see no button, and are refused."""
     send(event())
     row = ProviderEvent.objects.get()
-    client = signed_in()
-    viewer = get_user_model().objects.get()
-    viewer.user_permissions.add(Permission.objects.get(codename="view_providerevent"))
+    client = signed_in("view_providerevent")
     assert "../replay/" not in client.get(reverse(CHANGE, args=[row.pk])).content.decode()
     url = reverse(REPLAY, args=[row.pk])
     assert client.post(url, {"reason": "because"}).status_code == 403
