@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.utils import quote
+from django.contrib.admin.utils import NotRelationField, get_fields_from_path, quote
 from django.contrib.admin.views.main import PAGE_VAR
-from django.core.exceptions import ValidationError
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -31,8 +31,9 @@ else:
     from unfold.views import ChangeList
 
 
-PATTERNS = ("regex", "iregex")
-"""Lookups that no filter offers: the database refuses half of what can be typed, and reads every row for the rest."""
+OFFERED_LOOKUPS = {"exact", "in", "isnull", "isempty", "gte", "gt", "lt", "lte"}
+"""What filters and links use. Patterns, parts of dates and contained text read every row, and fail on half of what can
+be typed."""
 
 OLDER_THAN = "pk__lt"
 """The parameter by which a list goes on below a row: Django looks it up like any other."""
@@ -110,7 +111,15 @@ class TypedLookups(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[mis
     """A list survives whatever is typed into its address."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        return lookup.rpartition("__")[2] not in PATTERNS and super().lookup_allowed(lookup, value, request)
+        is_offered = lookup.rpartition("__")[2] in OFFERED_LOOKUPS or self._is_path(lookup)
+        return is_offered and super().lookup_allowed(lookup, value, request)
+
+    def _is_path(self, lookup: str) -> bool:
+        """Whether it names a field, if need be across relations, and nothing else."""
+        try:
+            return bool(get_fields_from_path(self.model, lookup))
+        except (FieldDoesNotExist, NotRelationField):
+            return False
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Raises IncorrectLookupParameters also for an instant that UTC has no year for."""

@@ -22,6 +22,8 @@ def api() -> ApiConsumer:
         "invoices/invoice/?id__regex=%5B",
         "invoices/invoice/?status__iregex=%3F",
         "invoices/invoice/?created_at__gte=0001-01-01T00%3A00%3A00%2B14%3A00",
+        "outbox/heldevent/?held_at__year=0",
+        "inbound/providerevent/?payload__icontains=x",
         "billing/user/?email__regex=%5B",
         "billing/user/?date_joined__gte=0001-01-01T00%3A00%3A00%2B14%3A00",
         "auth/group/?name__regex=%5B",
