@@ -7,10 +7,10 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 
-def signed_in(*permissions: str, is_superuser: bool = False) -> Client:
-    """A member of staff who may do this much."""
+def signed_in(*permissions: str, is_superuser: bool = False, raise_request_exception: bool = True) -> Client:
+    """A member of staff who may do this much; errors of the server come out, or as the answer they get."""
     user: Any = get_user_model().objects.create(email="staff@example.com", is_staff=True, is_superuser=is_superuser)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    client = Client()
+    client = Client(raise_request_exception=raise_request_exception)
     client.force_login(user)
     return client

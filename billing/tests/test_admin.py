@@ -7,6 +7,7 @@ from django.test import Client
 from billing import services
 from billing.models import ApiKey, User
 from config.api import principals
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/billing/apikey/"
@@ -14,9 +15,7 @@ LIST = "/admin/billing/apikey/"
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com", "correct horse"))
-    return client
+    return signed_in(is_superuser=True)
 
 
 @pytest.fixture

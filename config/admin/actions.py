@@ -135,12 +135,17 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        context["reasoned_actions"] = [
+        context |= self.page_context(request, obj)
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
+        """What the templates around the page of `obj` show."""
+        offered = [
             {"action": action, "url": f"../{action.name}/", "refusal": action.refusal(obj)}
             for action in self.reasoned_actions
             if obj is not None and self._may(request, action)
         ]
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return {"reasoned_actions": offered}
 
     def reasoned_view(self, request: HttpRequest, object_id: str, action: ReasonedAction) -> HttpResponse:
         """Ask for the reason, then do it and return to the object's page."""

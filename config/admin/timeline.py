@@ -16,7 +16,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.dateparse import parse_datetime
 from django.utils.http import urlencode
 from django.utils.module_loading import import_string
@@ -188,15 +188,6 @@ class TimelineAdmin(ReasonedActionsAdmin):
         """What the timeline of `obj` is about, in this window."""
         raise NotImplementedError
 
-    def render_change_form(
-        self,
-        request: HttpRequest,
-        context: dict[str, Any],
-        add: bool = False,
-        change: bool = False,
-        form_url: str = "",
-        obj: Any = None,
-    ) -> HttpResponse:
+    def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
         window = window_of(request)
-        context["timeline"] = read(request, self.subject(obj, window), window)
-        return super().render_change_form(request, context, add, change, form_url, obj)
+        return super().page_context(request, obj) | {"timeline": read(request, self.subject(obj, window), window)}

@@ -14,6 +14,7 @@ from unfold.sites import UnfoldAdminSite
 
 from billing.models import User
 from config.admin import ReadOnlyAdmin
+from tests.staff import signed_in
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls(__name__)]
 LIST = "/admin/admin/logentry/"
@@ -41,9 +42,7 @@ urlpatterns = [path("admin/", site.urls)]
 @pytest.fixture
 def staff(settings: Any) -> Client:
     settings.UNFOLD = {}
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com", "correct horse"))
-    return client
+    return signed_in(is_superuser=True)
 
 
 def add(email: str, text: str) -> LogEntry:

@@ -11,7 +11,6 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from billing.models import User
 from config.admin import bounded_count, filters, looks, paginator, searching
 from config.admin.paginator import COUNTED_ROWS
 from config.kernel import clock
@@ -19,6 +18,7 @@ from invoices.models import Customer, Invoice
 from invoices.tests.factories import make_customer, make_invoice
 from payments.models import Payment
 from payments.tests.factories import make_payment
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 CUSTOMERS = "/admin/invoices/customer/"
@@ -26,9 +26,7 @@ CUSTOMERS = "/admin/invoices/customer/"
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com", "correct horse"))
-    return client
+    return signed_in(is_superuser=True)
 
 
 @pytest.fixture

@@ -8,17 +8,15 @@ import pytest
 from django.db import OperationalError, connection
 from django.test import Client
 
-from billing.models import User
 from config.admin.dashboard import Tile
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client(raise_request_exception=False)
-    client.force_login(User.objects.create_superuser("root@example.com", "correct horse"))
-    return client
+    return signed_in(is_superuser=True, raise_request_exception=False)
 
 
 def shown(response: Any, status: int) -> str:
@@ -39,9 +37,7 @@ def test_an_address_that_leads_nowhere_is_a_page(staff: Client) -> None:
 
 def test_what_is_not_allowed_is_a_page() -> None:
     """403."""
-    client = Client()
-    client.force_login(User.objects.create_user("clerk@example.com", "correct horse", is_staff=True))
-    shown(client.get("/admin/invoices/invoice/"), 403)
+    shown(signed_in().get("/admin/invoices/invoice/"), 403)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
 """Invoices and the books in the admin: pages that show what belongs together."""
 
-from typing import Any
-
 import pytest
-from django.contrib.auth import get_user_model
 from django.test import Client
 from django.urls import reverse
 
 from invoices.models import Entry, Invoice, Journal
 from payments.models import Payment
 from tests.api import ApiConsumer
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -27,10 +25,7 @@ def paid() -> Payment:
 
 @pytest.fixture
 def staff() -> Client:
-    client = Client()
-    user: Any = get_user_model()
-    client.force_login(user.objects.create_superuser("root@example.com", "correct horse"))
-    return client
+    return signed_in(is_superuser=True)
 
 
 def page_of(client: Client, row: Invoice | Journal) -> str:

@@ -5,7 +5,6 @@ from urllib.parse import quote_from_bytes
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
@@ -17,6 +16,7 @@ from payments.tests.factories import make_payment
 from tests.fuzz.effort import EFFORTS, try_out
 from tests.fuzz.mutations import ODD_TEXTS
 from tests.fuzz.test_headers import ODD_INSTANTS
+from tests.staff import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -45,10 +45,7 @@ texts = st.sampled_from([*ODD_TEXTS, *ODD_INSTANTS, "1", "-1", "1.-2.99", "True"
 def staff(db: None) -> Client:
     """A superuser's browser, with something to look at."""
     make_customer(), make_payment()
-    user = get_user_model().objects.create_superuser(email="staff@example.org", password="a-long-password")
-    client = Client(raise_request_exception=False)
-    client.force_login(user)
-    return client
+    return signed_in(is_superuser=True, raise_request_exception=False)
 
 
 def parameters(model: type[Model]) -> st.SearchStrategy[str]:
