@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import itertools
 from collections.abc import Iterator, Sequence
@@ -112,7 +113,7 @@ class TypedLookups(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[mis
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         is_offered = lookup.rpartition("__")[2] in OFFERED_LOOKUPS or self._is_path(lookup)
-        return is_offered and super().lookup_allowed(lookup, value, request)
+        return is_offered and not self._is_zoneless(lookup, value) and super().lookup_allowed(lookup, value, request)
 
     def _is_path(self, lookup: str) -> bool:
         """Whether it names a field, if need be across relations, and nothing else."""
@@ -120,6 +121,16 @@ class TypedLookups(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[mis
             return bool(get_fields_from_path(self.model, lookup))
         except (FieldDoesNotExist, NotRelationField):
             return False
+
+    def _is_zoneless(self, lookup: str, value: str) -> bool:
+        """A date, or an instant without its time zone, where an instant is meant. Filters and links always say it."""
+        path, _, suffix = lookup.rpartition("__")
+        try:
+            fields = get_fields_from_path(self.model, path if suffix in OFFERED_LOOKUPS else lookup)
+            instant = datetime.datetime.fromisoformat(value)
+        except (FieldDoesNotExist, NotRelationField, ValueError):
+            return False
+        return isinstance(fields[-1], models.DateTimeField) and instant.tzinfo is None
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Raises IncorrectLookupParameters also for an instant that UTC has no year for."""

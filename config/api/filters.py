@@ -80,7 +80,7 @@ class FilterBackend(DjangoFilterBackend):
             raise ValidationError(filterset.errors)
         for name, value in filterset.form.cleaned_data.items():
             if isinstance(value, datetime.datetime) and not _is_storable(value):
-                raise ValidationError({name: "Send a date between the years 2 and 9998."})
+                raise ValidationError({name: "Send a date between the years 2 and 9998."}, code="out_of_range")
         found: QuerySet[Any] = filterset.qs
         return found
 

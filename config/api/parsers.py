@@ -80,7 +80,7 @@ def _decode(raw: bytes) -> Any:
         text = raw.decode()
     except UnicodeDecodeError as error:
         raise MalformedJSON(f"The body is not UTF-8: byte {error.start} cannot be read.") from None
-    if not text.strip(" \t\r\n"):
+    if not text:
         return {}
     try:
         return json.loads(

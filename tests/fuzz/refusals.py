@@ -29,6 +29,7 @@ REFUSALS = [
     Refusal(EVERY, EVERY, "nul_character", "NUL in a text, which not every database stores"),
     Refusal(EVERY, EVERY, "card_number", "what looks like a card number is refused wherever it stands"),
     Refusal(EVERY, EVERY, "blank", "nothing but white space, which is trimmed"),
+    Refusal(EVERY, EVERY, "out_of_range", "an instant of the years 1 or 9999, which other time zones put outside them"),
     Refusal("GET /api/v1/customers", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/invoices", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/payments", "cursor", "invalid_cursor", "opaque"),
