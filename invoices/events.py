@@ -31,11 +31,13 @@ class InvoiceEvent(Event):
     order_id: str | None
     customer: str | None
     amount: int
+    tax_amount: int
     amount_paid: int
     amount_refunded: int
     amount_due: int
     currency: str
     due_on: datetime.date | None
+    next_attempt_at: datetime.datetime | None
 
 
 class InvoiceCreated(InvoiceEvent):
@@ -76,9 +78,11 @@ def of_invoice(event: type[InvoiceEvent], invoice: Invoice) -> InvoiceEvent:
         order_id=invoice.order_id,
         customer=invoice.customer_id,
         amount=invoice.amount,
+        tax_amount=invoice.tax_amount,
         amount_paid=invoice.amount_paid,
         amount_refunded=invoice.amount_refunded,
         amount_due=invoice.amount_due,
         currency=invoice.currency,
         due_on=invoice.due_on,
+        next_attempt_at=invoice.next_attempt_at,
     )

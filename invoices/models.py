@@ -42,10 +42,17 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     due_on = models.DateField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     amount = AmountField()
+    tax_amount = AmountField(default=0, db_default=0, help_text=_("The tax in the amount."))
     amount_paid = AmountField(default=0)
     amount_refunded = AmountField(default=0)
     currency = CurrencyField()
     attempts = models.PositiveIntegerField(default=0, help_text=_("How many payments have tried to pay it."))
+    retry_policy = models.JSONField(
+        null=True, help_text=_("When a declined payment is tried again, as it was decided when the invoice was issued.")
+    )
+    next_attempt_at = models.DateTimeField(
+        null=True, help_text=_("When the next payment is made by itself; empty when none is to be.")
+    )
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
     voided_at = models.DateTimeField(null=True)
@@ -64,9 +71,18 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
                 condition=~models.Q(status=InvoiceStatus.PAID) | models.Q(amount_paid=models.F("amount")),
                 name="invoices_invoice_paid_in_full",
             ),
+            models.CheckConstraint(
+                condition=models.Q(amount_refunded__lte=models.F("amount_paid")), name="invoices_invoice_refunded"
+            ),
+            models.CheckConstraint(condition=models.Q(tax_amount__lte=models.F("amount")), name="invoices_invoice_tax"),
+            models.CheckConstraint(
+                condition=models.Q(next_attempt_at__isnull=True) | models.Q(status=InvoiceStatus.OPEN),
+                name="invoices_invoice_next_attempt",
+            ),
         ]
         indexes = [
             models.Index(fields=["status", "id"], name="invoices_invoice_status_id"),
+            models.Index(fields=["next_attempt_at", "id"], name="invoices_invoice_due"),
         ]
         permissions = [("void_invoice", _("Can void invoices")), ("pay_invoice", _("Can have invoices paid again"))]
 
@@ -88,13 +104,15 @@ class InvoiceLine(models.Model):
     description = models.CharField(max_length=500, blank=True)
     quantity = models.PositiveIntegerField(default=1)
     unit_amount = AmountField()
+    tax_amount = AmountField(default=0, db_default=0, help_text=_("Tax on top of quantity × unit amount."))
     amount = AmountField()
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="invoices_line_position"),
             models.CheckConstraint(
-                condition=models.Q(amount=models.F("quantity") * models.F("unit_amount")), name="invoices_line_amount"
+                condition=models.Q(amount=models.F("quantity") * models.F("unit_amount") + models.F("tax_amount")),
+                name="invoices_line_amount",
             ),
         ]
 

@@ -1,7 +1,9 @@
-"""What happens to payments and receipts, as subscribers read it. All of it is in the log of the invoice."""
+"""What happens to payments, receipts, refunds and disputes, as subscribers read it, in the log of the invoice."""
+
+import datetime
 
 from outbox.events import Event
-from payments.models import Payment, Receipt
+from payments.models import Dispute, Payment, Receipt, Refund
 
 
 class PaymentEvent(Event):
@@ -54,6 +56,26 @@ class PaymentReviewRequired(PaymentEvent):
     type = "payment.review_required"
 
 
+class PaymentRefunded(PaymentEvent):
+    """All of its money has gone back."""
+
+    type = "payment.refunded"
+
+
+class PaymentCancelRequested(PaymentEvent):
+    """The provider is asked to cancel it, and decides; not a change of state."""
+
+    type = "payment.cancel_requested"
+
+
+class PaymentRetryScheduled(PaymentEvent):
+    """The next attempt at the invoice is made at `next_attempt_at` unless something happens before. Not a state."""
+
+    type = "payment.retry_scheduled"
+
+    next_attempt_at: datetime.datetime
+
+
 class ReceiptEvent(Event):
     """Money that arrived, as it was right after the event, in minor units of `currency`."""
 
@@ -62,6 +84,10 @@ class ReceiptEvent(Event):
     invoice: str
     status: str
     amount: int
+    amount_applied: int
+    amount_unapplied: int
+    amount_refunding: int
+    amount_refunded: int
     currency: str
     provider: str
     provider_account: str
@@ -76,8 +102,94 @@ class ReceiptApplied(ReceiptEvent):
     type = "receipt.applied"
 
 
-def of_payment(event: type[PaymentEvent], payment: Payment) -> PaymentEvent:
-    """`event` about `payment` as it stands."""
+class ReceiptRefunding(ReceiptEvent):
+    type = "receipt.refunding"
+
+
+class ReceiptRefunded(ReceiptEvent):
+    type = "receipt.refunded"
+
+
+class ReceiptRefundFailed(ReceiptEvent):
+    """It is unapplied again."""
+
+    type = "receipt.refund_failed"
+
+
+class RefundEvent(Event):
+    """A refund, as it was right after the event, in minor units of `currency`."""
+
+    refund: str
+    receipt: str
+    payment: str
+    invoice: str
+    status: str
+    amount: int
+    currency: str
+    of_unapplied: bool
+    provider: str
+    provider_account: str
+    provider_reference: str | None
+    failure_code: str
+
+
+class RefundCreated(RefundEvent):
+    type = "refund.created"
+
+
+class RefundProcessing(RefundEvent):
+    type = "refund.processing"
+
+
+class RefundUnknown(RefundEvent):
+    type = "refund.unknown"
+
+
+class RefundSucceeded(RefundEvent):
+    type = "refund.succeeded"
+
+
+class RefundFailed(RefundEvent):
+    type = "refund.failed"
+
+
+class RefundReturned(RefundEvent):
+    """It had succeeded, and its money came back: there is a receipt for it. Not a change of state."""
+
+    type = "refund.returned"
+
+
+class DisputeEvent(Event):
+    """A dispute, as it was right after the event, in minor units of `currency`."""
+
+    dispute: str
+    receipt: str
+    payment: str
+    invoice: str
+    status: str
+    amount: int
+    currency: str
+    reason: str
+    provider: str
+    provider_account: str
+    provider_reference: str
+    evidence_due_at: datetime.datetime | None
+
+
+class DisputeOpened(DisputeEvent):
+    type = "dispute.opened"
+
+
+class DisputeWon(DisputeEvent):
+    type = "dispute.won"
+
+
+class DisputeLost(DisputeEvent):
+    type = "dispute.lost"
+
+
+def of_payment(event: type[PaymentEvent], payment: Payment, **more: datetime.datetime) -> PaymentEvent:
+    """`event` about `payment` as it stands, with what else that event tells."""
     return event(
         payment=payment.id,
         invoice=payment.invoice_id,
@@ -90,6 +202,7 @@ def of_payment(event: type[PaymentEvent], payment: Payment) -> PaymentEvent:
         provider_reference=payment.provider_reference,
         failure_code=payment.failure_code,
         failure_retryable=payment.failure_retryable,
+        **more,
     )
 
 
@@ -101,8 +214,48 @@ def of_receipt(event: type[ReceiptEvent], receipt: Receipt) -> ReceiptEvent:
         invoice=receipt.invoice_id,
         status=receipt.status,
         amount=receipt.amount,
+        amount_applied=receipt.amount_applied,
+        amount_unapplied=receipt.amount_unapplied,
+        amount_refunding=receipt.amount_refunding,
+        amount_refunded=receipt.amount_refunded,
         currency=receipt.currency,
         provider=receipt.provider,
         provider_account=receipt.provider_account,
         provider_reference=receipt.provider_reference,
+    )
+
+
+def of_refund(event: type[RefundEvent], refund: Refund) -> RefundEvent:
+    """`event` about `refund` as it stands."""
+    return event(
+        refund=refund.id,
+        receipt=refund.receipt_id,
+        payment=refund.payment_id,
+        invoice=refund.invoice_id,
+        status=refund.status,
+        amount=refund.amount,
+        currency=refund.currency,
+        of_unapplied=refund.of_unapplied,
+        provider=refund.provider,
+        provider_account=refund.provider_account,
+        provider_reference=refund.provider_reference,
+        failure_code=refund.failure_code,
+    )
+
+
+def of_dispute(event: type[DisputeEvent], dispute: Dispute) -> DisputeEvent:
+    """`event` about `dispute` as it stands."""
+    return event(
+        dispute=dispute.id,
+        receipt=dispute.receipt_id,
+        payment=dispute.payment_id,
+        invoice=dispute.invoice_id,
+        status=dispute.status,
+        amount=dispute.amount,
+        currency=dispute.currency,
+        reason=dispute.reason,
+        provider=dispute.provider,
+        provider_account=dispute.provider_account,
+        provider_reference=dispute.provider_reference,
+        evidence_due_at=dispute.evidence_due_at,
     )

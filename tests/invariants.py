@@ -9,8 +9,8 @@ from invoices.ledger import services as ledger
 from invoices.models import Customer, Invoice, Journal
 from invoices.states import InvoiceStatus
 from outbox.models import OutboxEvent
-from payments.models import Payment, Receipt
-from payments.states import LIVE, PaymentStatus, ReceiptStatus
+from payments.models import Dispute, Payment, Receipt, Refund
+from payments.states import LIVE, LIVE_REFUND, DisputeStatus, PaymentStatus, ReceiptStatus, RefundStatus
 
 
 def check_invariants() -> None:
@@ -18,6 +18,8 @@ def check_invariants() -> None:
     check_books()
     check_live_payments()
     check_receipts()
+    check_refunds()
+    check_disputes()
     check_event_sequences()
     check_one_event_per_transition()
 
@@ -33,11 +35,11 @@ def check_books() -> None:
             .exclude(status=InvoiceStatus.VOID)
             .aggregate(total=Sum(F("amount") - F("amount_paid")))["total"]
         )
-        held = Receipt.objects.filter(currency=currency, status=ReceiptStatus.UNAPPLIED).aggregate(total=Sum("amount"))[
-            "total"
-        ]
+        held = Receipt.objects.filter(currency=currency).aggregate(total=Sum("amount_unapplied"))["total"] or 0
+        leaving = Refund.objects.filter(currency=currency, of_unapplied=True, status__in=LIVE_REFUND)
+        held += leaving.aggregate(total=Sum("amount"))["total"] or 0
         assert balances[accounts.RECEIVABLE, currency] == (owed or 0)
-        assert -balances[accounts.UNAPPLIED, currency] == (held or 0)
+        assert -balances[accounts.UNAPPLIED, currency] == held
 
 
 def check_live_payments() -> None:
@@ -50,15 +52,46 @@ def check_live_payments() -> None:
 def check_receipts() -> None:
     """An invoice is paid by applied receipts over exactly its amount, and a succeeded payment has a receipt."""
     applied = dict(
-        Receipt.objects.filter(status=ReceiptStatus.APPLIED)
+        Receipt.objects.filter(amount_applied__gt=0)
         .values_list("invoice_id")
-        .annotate(total=Sum("amount"))
+        .annotate(total=Sum("amount_applied"))
         .values_list("invoice_id", "total")
     )
     paid = dict(Invoice.objects.filter(amount_paid__gt=0).values_list("id", "amount_paid"))
     assert applied == paid
     assert not Payment.objects.filter(status=PaymentStatus.SUCCEEDED, receipts__isnull=True).exists()
-    assert Receipt.objects.count() == Journal.objects.filter(kind="capture").count()
+    assert Receipt.objects.count() == Journal.objects.filter(kind__in=["capture", "refund_returned"]).count()
+
+
+def check_refunds() -> None:
+    """What is reserved and refunded of a receipt is the sum of its refunds, and counts on its payment and invoice."""
+    for receipt in Receipt.objects.prefetch_related("refunds"):
+        refunds = list(receipt.refunds.all())
+        live = sum(refund.amount for refund in refunds if refund.status in LIVE_REFUND)
+        done = sum(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
+        unapplied = sum(r.amount for r in refunds if r.of_unapplied and r.status != RefundStatus.FAILED)
+        assert (receipt.amount_refunding, receipt.amount_refunded) == (live, done), receipt
+        assert receipt.amount == receipt.amount_applied + receipt.amount_unapplied + unapplied, receipt
+        assert receipt.amount_refundable >= 0, receipt
+        assert (receipt.status == ReceiptStatus.APPLIED) == (receipt.amount_applied > 0), receipt
+    counted = Refund.objects.filter(of_unapplied=False, status=RefundStatus.SUCCEEDED)
+    for field, model in (("invoice_id", Invoice), ("payment_id", Payment)):
+        expected = Counter[str]()
+        for row in counted.values("amount", field):
+            expected[row[field]] += row["amount"]
+        assert dict(model.objects.filter(amount_refunded__gt=0).values_list("id", "amount_refunded")) == expected
+    assert not Payment.objects.filter(status=PaymentStatus.REFUNDED).exclude(amount_refunded=F("amount")).exists()
+    booked = Journal.objects.filter(kind__in=["refund", "refund_of_unapplied"]).count()
+    assert booked == Refund.objects.filter(status=RefundStatus.SUCCEEDED).count()
+
+
+def check_disputes() -> None:
+    """What is under dispute is in its account."""
+    balances = Counter(ledger.balances())
+    for currency in {currency for _, currency in balances}:
+        for account, status in ((accounts.DISPUTED_FUNDS, DisputeStatus.OPEN), (accounts.DISPUTE_LOSSES, "lost")):
+            total = Dispute.objects.filter(currency=currency, status=status).aggregate(total=Sum("amount"))["total"]
+            assert balances[account, currency] == (total or 0)
 
 
 def check_event_sequences() -> None:
@@ -78,10 +111,9 @@ def check_event_sequences() -> None:
 
 
 _ENDS = {
-    "succeeded": "payment.succeeded",
     "failed": "payment.failed",
     "canceled": "payment.canceled",
-    "review": "payment.review_required",
+    "refunded": "payment.refunded",
 }
 
 
@@ -96,6 +128,8 @@ def check_one_event_per_transition() -> None:
         assert events["payment.requested", payment_id] == 1
         for ended, event in _ENDS.items():
             assert events[event, payment_id] == (1 if ended == status else 0), (payment_id, status, event)
+        has_succeeded = status in (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED)
+        assert events["payment.succeeded", payment_id] == (1 if has_succeeded else 0), (payment_id, status)
     for invoice_id, status in Invoice.objects.values_list("id", "status"):
         assert events["invoice.created", invoice_id] == 1
         assert events["invoice.paid", invoice_id] == (1 if status == "paid" else 0), (invoice_id, status)

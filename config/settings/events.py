@@ -8,7 +8,10 @@ Patterns are `fnmatch` patterns over event types.
 from typing import Any
 
 EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
-    "release_parked": {"handler": "webhooks.inbound.services.release_parked", "events": ["payment.submitted"]},
+    "release_parked": {
+        "handler": "webhooks.inbound.services.release_parked",
+        "events": ["payment.submitted", "receipt.created"],
+    },
 }
 
 EVENT_PUBLISHERS: dict[str, dict[str, Any]] = {

@@ -30,3 +30,6 @@ SUBMIT_LEASE_SECONDS = 60
 """How long a submission may take before the sweeper holds its worker for dead; longer than any provider timeout."""
 RECONCILE_SCHEDULE_SECONDS = [60, 300, 3600, 86400, 86400, 86400, 86400, 86400]
 """When to ask the provider about an unknown or overdue payment, one delay per try; after the last it goes to review."""
+
+PAYMENT_RETRY_POLICY = {"max_attempts": 3, "base_seconds": 60, "cap_seconds": 3600, "jitter_seconds": 10}
+"""When a payment declined for a passing reason is tried again; copied onto each invoice when it is issued."""

@@ -200,9 +200,11 @@ class InvoiceHistory:
             "order_id": self.terms.order_id,
             "customer": self.terms.customer.text,
             "amount": self.amount,
+            "tax_amount": 0,
             "amount_paid": self.amount_paid,
             "amount_refunded": 0,
             "amount_due": 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid,
             "currency": self.terms.currency,
             "due_on": self._due_on,
+            "next_attempt_at": None,
         }

@@ -152,6 +152,7 @@ class PaymentHistory:
             provider_account=self._provider.account,
             provider_reference=self._reference,
             amount=amount,
+            **self._parts(status, amount),
             currency=invoice.terms.currency,
             received_at=instant(invoice.now),
         )
@@ -160,6 +161,16 @@ class PaymentHistory:
         invoice.post_journal(JournalKind.CAPTURE, receipt.text, debit, accounts.UNAPPLIED, amount)
         return receipt
 
+    @staticmethod
+    def _parts(status: str, amount: int) -> dict[str, int]:
+        is_applied = status == ReceiptStatus.APPLIED
+        return {
+            "amount_applied": amount if is_applied else 0,
+            "amount_unapplied": 0 if is_applied else amount,
+            "amount_refunding": 0,
+            "amount_refunded": 0,
+        }
+
     def _record_receipt_event(self, receipt: Id, event: str, status: str, amount: int) -> None:
         data = {
             "receipt": receipt.text,
@@ -167,6 +178,7 @@ class PaymentHistory:
             "invoice": self._invoice.id.text,
             "status": status,
             "amount": amount,
+            **self._parts(status, amount),
             "currency": self._invoice.terms.currency,
             "provider": self._provider.name,
             "provider_account": self._provider.account,

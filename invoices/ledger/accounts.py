@@ -2,8 +2,13 @@
 
 RECEIVABLE = "receivable"
 REVENUE = "revenue"
+TAX_PAYABLE = "tax_payable"
 UNAPPLIED = "unapplied"
 BANK = "bank"
+REFUNDS = "refunds"
+DISPUTED_FUNDS = "disputed_funds"
+DISPUTE_LOSSES = "dispute_losses"
+FEES = "fees"
 
 
 def clearing(provider: str) -> str:

@@ -11,6 +11,14 @@ class JournalKind(models.TextChoices):
     INVOICE_VOIDED = "invoice_voided", _("invoice voided")
     CAPTURE = "capture", _("capture")
     RECEIPT_APPLIED = "receipt_applied", _("receipt applied")
+    REFUND = "refund", _("refund")
+    REFUND_OF_UNAPPLIED = "refund_of_unapplied", _("refund of unapplied money")
+    REFUND_RETURNED = "refund_returned", _("refund returned")
+    DISPUTE_OPENED = "dispute_opened", _("dispute opened")
+    DISPUTE_WON = "dispute_won", _("dispute won")
+    DISPUTE_LOST = "dispute_lost", _("dispute lost")
+    FEE = "fee", _("fee")
+    PAYOUT = "payout", _("payout")
 
 
 class Journal(models.Model):
@@ -19,11 +27,18 @@ class Journal(models.Model):
     id = PrefixedIdField(prefix="jrn")
     kind = models.CharField(max_length=40, choices=JournalKind.choices)
     source = ExactCharField(max_length=100)
-    invoice = models.ForeignKey("invoices.Invoice", on_delete=models.PROTECT, related_name="journals")
+    invoice = models.ForeignKey(
+        "invoices.Invoice",
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="journals",
+        help_text=_("Empty where no single invoice is concerned: a provider's fees and payouts."),
+    )
     recorded_at = models.DateTimeField(help_text=_("Business time."))
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["source", "kind"], name="invoices_journal_source_kind")]
+        indexes = [models.Index(fields=["recorded_at"], name="invoices_journal_recorded_at")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.source}"

@@ -11,7 +11,7 @@ class Unbalanced(Exception):
 
 
 def post(
-    *, kind: JournalKind, source: str, invoice_id: str, currency: str, debit: str, credit: str, amount: int
+    *, kind: JournalKind, source: str, invoice_id: str | None, currency: str, debit: str, credit: str, amount: int
 ) -> None:
     """Requires a transaction. Book `amount` (minor units, positive) from account `credit` to account `debit`."""
     post_entries(
@@ -19,14 +19,21 @@ def post(
     )
 
 
-def post_entries(*, kind: JournalKind, source: str, invoice_id: str, currency: str, entries: dict[str, int]) -> None:
-    """Requires a transaction. `entries` maps accounts to signed minor units, debits positive. Raises Unbalanced."""
+def post_entries(
+    *, kind: JournalKind, source: str, invoice_id: str | None, currency: str, entries: dict[str, int]
+) -> None:
+    """Requires a transaction. `entries` maps accounts to signed minor units, debits positive; zeros are left out.
+
+    Raises Unbalanced.
+    """
     db.require_transaction()
     if sum(entries.values()) != 0:
         raise Unbalanced(f"{kind} {source}: {entries}")
     journal = Journal(kind=kind, source=source, invoice_id=invoice_id, recorded_at=clock.now())
     db.insert_before_commit(journal)
     for account, amount in entries.items():
+        if amount == 0:
+            continue
         db.insert_before_commit(Entry(journal=journal, account=account, amount=amount, currency=currency))
 
 

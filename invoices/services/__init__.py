@@ -9,12 +9,15 @@ from invoices.services.issuing import (
     create_invoice,
     issue_for_order,
 )
+from invoices.services.retry_policy import RetryPolicy
 from invoices.services.settling import (
     InvoiceNotFound,
     apply_money,
     end_payment,
     lock_invoice,
+    refund_money,
     start_payment,
+    stop_retrying,
     void_invoice,
 )
 
@@ -25,13 +28,16 @@ __all__ = [
     "NewInvoice",
     "NumberTaken",
     "OrderAmountDiffers",
+    "RetryPolicy",
     "apply_money",
     "create_customer",
     "create_invoice",
     "end_payment",
     "issue_for_order",
     "lock_invoice",
+    "refund_money",
     "start_payment",
+    "stop_retrying",
     "update_customer",
     "void_invoice",
 ]

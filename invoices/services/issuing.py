@@ -17,21 +17,30 @@ from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.ledger.models import JournalKind
 from invoices.models import Customer, Invoice, InvoiceLine
+from invoices.services.retry_policy import RetryPolicy
 from outbox import services as outbox
 
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """`quantity` things at `unit_amount` minor units each."""
+    """`quantity` things at `unit_amount` minor units each, and `tax_amount` on top for all of them."""
 
     unit_amount: int
     quantity: int = 1
     description: str = ""
+    tax_amount: int = 0
+
+    @property
+    def amount(self) -> int:
+        return self.quantity * self.unit_amount + self.tax_amount
 
 
 @dataclasses.dataclass(frozen=True)
 class NewInvoice:
-    """What to issue. The amount is the sum of the lines, of which there is at least one."""
+    """What to issue. The amount is the sum of the lines, of which there is at least one.
+
+    Without a `retry_policy` it gets that of the settings.
+    """
 
     lines: Sequence[Line]
     currency: str
@@ -41,10 +50,15 @@ class NewInvoice:
     description: str = ""
     due_on: datetime.date | None = None
     metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+    retry_policy: RetryPolicy | None = None
 
     @property
     def amount(self) -> int:
-        return sum(line.quantity * line.unit_amount for line in self.lines)
+        return sum(line.amount for line in self.lines)
+
+    @property
+    def tax_amount(self) -> int:
+        return sum(line.tax_amount for line in self.lines)
 
 
 class NumberTaken(Conflict):
@@ -114,7 +128,9 @@ def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> 
         due_on=new.due_on,
         metadata=new.metadata,
         amount=new.amount,
+        tax_amount=new.tax_amount,
         currency=new.currency,
+        retry_policy=(new.retry_policy or RetryPolicy.default()).to_json(),
         created_at=clock.now(),
         **key_fields(key),
     )
@@ -132,17 +148,20 @@ def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None) -> 
                 description=line.description,
                 quantity=line.quantity,
                 unit_amount=line.unit_amount,
-                amount=line.quantity * line.unit_amount,
+                tax_amount=line.tax_amount,
+                amount=line.amount,
             )
         )
-    ledger.post(
+    ledger.post_entries(
         kind=JournalKind.INVOICE_ISSUED,
         source=invoice.id,
         invoice_id=invoice.id,
         currency=invoice.currency,
-        debit=accounts.RECEIVABLE,
-        credit=accounts.REVENUE,
-        amount=invoice.amount,
+        entries={
+            accounts.RECEIVABLE: invoice.amount,
+            accounts.REVENUE: invoice.tax_amount - invoice.amount,
+            accounts.TAX_PAYABLE: -invoice.tax_amount,
+        },
     )
     return invoice
 

@@ -79,7 +79,7 @@ Outcome = Succeeded | Declined | Pending | Canceled | Unknown | NotFound
 class ListedTransaction:
     """One line of the provider's own books. `amount` is signed: what it did to our balance there."""
 
-    kind: Literal["charge", "refund", "fee", "payout"]
+    kind: Literal["charge", "refund", "dispute", "fee", "payout"]
     reference: str
     our_reference: str
     amount: int
@@ -89,10 +89,21 @@ class ListedTransaction:
 
 
 @dataclasses.dataclass(frozen=True)
+class DisputeNews:
+    """How a dispute of the event's charge stands, over `amount` of `currency` in minor units."""
+
+    status: Literal["opened", "won", "lost"]
+    amount: int
+    currency: str
+    reason: str = ""
+    evidence_due_at: datetime.datetime | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class ProviderEvent:
     """A verified webhook, parsed. References that the provider left out are empty strings.
 
-    `outcome` is set for charge events (`charge.*`), None for every other type.
+    One of `outcome` (of the charge), `refund_outcome` and `dispute` is set; none where the type is of no concern to us.
     """
 
     id: str
@@ -106,6 +117,8 @@ class ProviderEvent:
     amount: int | None = None
     currency: str = ""
     outcome: Outcome | None = None
+    refund_outcome: Outcome | None = None
+    dispute: DisputeNews | None = None
 
 
 class BadSignature(Exception):

@@ -5,6 +5,14 @@ from payments.services.manual import NotManual, ReferenceTaken, check_settled_by
 from payments.services.outcomes import EventResult
 from payments.services.provider_events import apply_event, find_spoken_of
 from payments.services.reconciliation import reconcile, sweep
+from payments.services.refunding import (
+    PaymentDisputed,
+    RefundAmountInvalid,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+    check_refundable,
+    request_refund,
+)
 from payments.services.requesting import (
     AmountDiffers,
     InvoiceNotPayable,
@@ -21,10 +29,15 @@ __all__ = [
     "InvoiceNotPayable",
     "NotManual",
     "PaymentAlreadyLive",
+    "PaymentDisputed",
     "PaymentNotFound",
     "PaymentTerms",
     "ReferenceTaken",
+    "RefundAmountInvalid",
+    "RefundCurrencyDiffers",
+    "RefundTooLarge",
     "apply_event",
+    "check_refundable",
     "check_settled_by_hand",
     "confirm_payment",
     "fail_payment",
@@ -32,6 +45,7 @@ __all__ = [
     "pay_invoice",
     "pay_order",
     "reconcile",
+    "request_refund",
     "submit",
     "sweep",
 ]

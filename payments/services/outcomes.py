@@ -7,17 +7,18 @@ capture books one receipt, whatever the payment's state: docs/decisions/0004-rec
 import enum
 
 from config.api.principals import Principal
+from config.celery import nudge
 from config.kernel import clock, db
 from invoices import services as invoices
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
-from outbox import services as outbox
 from outbox.states import advance
 from payments import events
 from payments.models import Payment, Receipt
 from payments.providers.base import Canceled, Declined, Outcome, Pending, Succeeded, Unknown
 from payments.providers.base import NotFound as UnknownToProvider
-from payments.services import counting, receipts
+from payments.services import receipts, refunding, retrying
+from payments.services.recording import record_payment
 from payments.services.schedule import next_reconciliation
 from payments.states import IN_FLIGHT, PaymentStatus
 
@@ -86,7 +87,8 @@ class _Step:
         self.payment.failure_retryable = outcome.retryable
         self.payment.failure_message = outcome.message[:500]
         self._end("fail", events.PaymentFailed)
-        self._release_invoice(may_retry=outcome.retryable)
+        if not self._pay_with_held_money():
+            retrying.end_declined(invoice=self.invoice, payment=self.payment, actor=self.actor, reason=self.reason)
         return EventResult.APPLIED
 
     def cancel(self, outcome: Canceled) -> EventResult:
@@ -94,7 +96,8 @@ class _Step:
             return EventResult.STALE
         self._begin(outcome.reference)
         self._end("cancel", events.PaymentCanceled)
-        self._release_invoice(may_retry=True)
+        if not self._pay_with_held_money():
+            invoices.end_payment(invoice=self.invoice, may_retry=True, actor=self.actor, reason=self.reason)
         return EventResult.APPLIED
 
     def pending(self, outcome: Pending) -> EventResult:
@@ -106,8 +109,15 @@ class _Step:
         if self.payment.status == PaymentStatus.UNKNOWN:
             self._move("process", events.PaymentProcessing)
         self.payment.available_at = next_reconciliation(self.payment)
+        if self.payment.cancel_requested_at is not None:
+            self._ask_to_cancel()
         self.payment.save()
         return EventResult.APPLIED
+
+    def _ask_to_cancel(self) -> None:
+        """Somebody has asked for that while it was being sent: now the provider knows what to cancel."""
+        self.payment.available_at = clock.now()
+        db.after_commit(lambda: nudge("payments.reconcile", self.payment.id))
 
     def refuse(self, reason: str) -> EventResult:
         """What was said cannot be right: a person must look, if the payment is still awaited."""
@@ -162,13 +172,19 @@ class _Step:
         self._apply(receipt)
 
     def _apply_late(self, receipt: Receipt) -> None:
-        """Money for a payment that had ended. It pays the invoice unless another payment may still do so."""
-        if not receipts.pays(receipt, self.invoice):
+        """Money for a payment that had ended: it pays the invoice unless another payment may still do so.
+
+        Where nothing is due any more it goes back; what does not match what is due waits for staff.
+        """
+        if self.invoice.status in (InvoiceStatus.PAID, InvoiceStatus.VOID):
+            reason = f"the invoice is {self.invoice.status} already"
+            refunding.give_back(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=reason)
+        elif not receipts.pays(receipt, self.invoice):
             return
-        if self.invoice.status in (InvoiceStatus.OPEN, InvoiceStatus.FAILED):
-            self._apply(receipt)
         elif self.invoice.status == InvoiceStatus.PROCESSING:
             self._replace_unsent(receipt)
+        else:
+            self._apply(receipt)
 
     def _replace_unsent(self, receipt: Receipt) -> None:
         other = Payment.objects.select_for_update().get(live_invoice=self.invoice)
@@ -177,16 +193,20 @@ class _Step:
             _Step(self.invoice, other, self.actor, reason)._end("cancel", events.PaymentCanceled)
             self._apply(receipt)
 
-    def _release_invoice(self, *, may_retry: bool) -> None:
-        """The live payment has ended without money: money held back for it pays now, else the invoice is free."""
+    def _pay_with_held_money(self) -> bool:
+        """The live payment has ended without money: what was held back while it might bring some pays now."""
         for receipt in receipts.held_for(self.invoice):
             if receipts.pays(receipt, self.invoice):
                 self._apply(receipt)
-                return
-        invoices.end_payment(invoice=self.invoice, may_retry=may_retry, actor=self.actor, reason=self.reason)
+                return True
+        return False
 
     def _apply(self, receipt: Receipt) -> None:
         receipts.apply(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=self.reason)
+        if self.invoice.attempts > 1:
+            refunding.give_back_surplus(
+                invoice=self.invoice, actor=self.actor, reason="the invoice has been paid by other money"
+            )
 
     def _end(self, action: str, event: type[events.PaymentEvent]) -> None:
         self.payment.live_invoice = None
@@ -201,14 +221,6 @@ class _Step:
 
     def _record(self, event: type[events.PaymentEvent]) -> None:
         record_payment(invoice=self.invoice, payment=self.payment, event=event, actor=self.actor, reason=self.reason)
-
-
-def record_payment(
-    *, invoice: Invoice, payment: Payment, event: type[events.PaymentEvent], actor: Principal, reason: str = ""
-) -> None:
-    """Requires the invoice's lock. An event about `payment` in its invoice's log."""
-    outbox.record(source=invoice, event=events.of_payment(event, payment), actor=actor, reason=reason)
-    counting.count(event, payment)
 
 
 def refuse(*, invoice: Invoice, payment: Payment, reference: str, actor: Principal, reason: str) -> EventResult:

@@ -1,21 +1,28 @@
-"""Finding the payment a provider event speaks of, and applying what it says."""
+"""Finding what a provider event speaks of, and applying what it says."""
 
 from config.api.principals import Principal
 from config.kernel import correlation, db
+from config.kernel.fields import by_id
 from config.kernel.prepared import Select
 from invoices.models import Invoice
-from payments.models import Payment
-from payments.providers.base import Outcome, Pending, ProviderEvent, Succeeded
+from payments.models import Payment, Receipt, Refund
+from payments.providers.base import DisputeNews, Outcome, Pending, ProviderEvent, Succeeded
+from payments.services import dispute_news, refunding
 from payments.services.locks import lock_both
 from payments.services.outcomes import EventResult, apply_outcome, refuse
+from payments.services.refund_outcomes import apply_refund_outcome
 
 _by_our_reference = Select(Payment.objects.all(), "id", "provider")
 _by_charge = Select(Payment.objects.order_by("id"), "provider", "provider_account", "provider_reference", limit=1)
 
 
 def apply_event(*, provider: str, event: ProviderEvent) -> EventResult:
-    """Requires a transaction. Found by our reference, else by the provider's; UNHANDLED when it has no outcome."""
+    """Requires a transaction. UNHANDLED for types of no concern; UNKNOWN_REFERENCE when it comes before its subject."""
     db.require_transaction()
+    if event.refund_outcome is not None:
+        return _apply_to_refund(provider, event, event.refund_outcome)
+    if event.dispute is not None:
+        return _apply_to_dispute(provider, event, event.dispute)
     if event.outcome is None:
         return EventResult.UNHANDLED
     unlocked = find_spoken_of(
@@ -58,3 +65,65 @@ def find_spoken_of(*, provider: str, account: str, our_reference: str, charge_re
     if payment := _by_our_reference.one(our_reference, provider):
         return payment
     return _by_charge.one(provider, account, charge_reference) if charge_reference else None
+
+
+def _apply_to_refund(provider: str, event: ProviderEvent, outcome: Outcome) -> EventResult:
+    """Ours by our reference or by the provider's; one that names no reference of ours was made at the provider."""
+    known = _find_refund(provider, event)
+    if known is None and event.our_reference:
+        return EventResult.UNKNOWN_REFERENCE
+    receipt = known.receipt if known else _find_receipt(provider, event)
+    if receipt is None:
+        return EventResult.UNKNOWN_REFERENCE
+    invoice, payment = lock_both(receipt.payment)
+    refund = Refund.objects.get(id=known.id) if known else _find_refund(provider, event)
+    correlation_id = (refund.correlation_id if refund else payment.correlation_id) or correlation.current()
+    correlation.note(payment_id=payment.id, invoice_id=invoice.id, payment_correlation_id=correlation_id)
+    actor = Principal(kind="provider", id=provider)
+    with correlation.bind(correlation_id):
+        if refund is None:
+            refund = refunding.adopt(
+                invoice=invoice,
+                receipt=Receipt.objects.get(id=receipt.id),
+                amount=event.amount or 0,
+                currency=event.currency,
+                reference=event.refund_reference,
+                actor=actor,
+                reason=f"{event.type}, made at the provider",
+            )
+        return apply_refund_outcome(
+            invoice=invoice, payment=payment, refund=refund, outcome=outcome, actor=actor, reason=event.type
+        )
+
+
+def _find_refund(provider: str, event: ProviderEvent) -> Refund | None:
+    """Not locked."""
+    refunds = Refund.objects.filter(provider=provider)
+    if event.our_reference.startswith("re_") and (ours := by_id(refunds, event.our_reference)):
+        return ours
+    return refunds.filter(provider_account=event.account, provider_reference=event.refund_reference).first()
+
+
+def _find_receipt(provider: str, event: ProviderEvent) -> Receipt | None:
+    """The receipt of the charge the event names, not locked."""
+    return Receipt.objects.filter(
+        provider=provider, provider_account=event.account, provider_reference=event.charge_reference
+    ).first()
+
+
+def _apply_to_dispute(provider: str, event: ProviderEvent, news: DisputeNews) -> EventResult:
+    """A dispute of a charge whose money is not known yet waits for it."""
+    receipt = _find_receipt(provider, event)
+    if receipt is None:
+        return EventResult.UNKNOWN_REFERENCE
+    invoice, payment = lock_both(receipt.payment)
+    correlation.note(payment_id=payment.id, invoice_id=invoice.id, payment_correlation_id=payment.correlation_id)
+    with correlation.bind(payment.correlation_id or correlation.current()):
+        return dispute_news.apply(
+            invoice=invoice,
+            receipt=receipt,
+            reference=event.dispute_reference,
+            news=news,
+            actor=Principal(kind="provider", id=provider),
+            reason=event.type,
+        )

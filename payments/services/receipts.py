@@ -13,10 +13,9 @@ from invoices.models import Invoice
 from outbox import services as outbox
 from outbox.states import advance
 from payments import events
-from payments.models import Payment, Receipt
+from payments.models import Payment, Receipt, Refund
 from payments.providers import registry
 from payments.providers.base import Succeeded
-from payments.states import ReceiptStatus
 
 _by_capture = Select(Receipt.objects.all(), "provider", "provider_account", "provider_reference")
 
@@ -36,36 +35,83 @@ def book(*, invoice: Invoice, payment: Payment, outcome: Succeeded, actor: Princ
         provider_account=outcome.account,
         provider_reference=outcome.reference,
         amount=outcome.amount,
+        amount_unapplied=outcome.amount,
         currency=outcome.currency,
         received_at=clock.now(),
     )
+    _book(receipt, JournalKind.CAPTURE, invoice=invoice, actor=actor, reason=reason)
+    return receipt
+
+
+def book_returned(*, invoice: Invoice, refund: Refund, actor: Principal, reason: str) -> Receipt:
+    """The receipt of a refund's money that came back after the refund had succeeded: unapplied, with its journal."""
+    receipt = Receipt(
+        payment_id=refund.payment_id,
+        invoice=invoice,
+        returned_refund=refund,
+        provider=refund.provider,
+        provider_account=refund.provider_account,
+        provider_reference=refund.provider_reference or refund.id,
+        amount=refund.amount,
+        amount_unapplied=refund.amount,
+        currency=refund.currency,
+        received_at=clock.now(),
+    )
+    _book(receipt, JournalKind.REFUND_RETURNED, invoice=invoice, actor=actor, reason=reason)
+    return receipt
+
+
+def _book(receipt: Receipt, kind: JournalKind, *, invoice: Invoice, actor: Principal, reason: str) -> None:
     db.insert_before_commit(receipt)
     event = events.of_receipt(events.ReceiptCreated, receipt)
     outbox.record(source=invoice, event=event, actor=actor, reason=reason)
     ledger.post(
-        kind=JournalKind.CAPTURE,
+        kind=kind,
         source=receipt.id,
         invoice_id=invoice.id,
-        currency=outcome.currency,
-        debit=_holder(payment.provider),
+        currency=receipt.currency,
+        debit=holder(receipt.provider),
         credit=accounts.UNAPPLIED,
-        amount=outcome.amount,
+        amount=receipt.amount,
     )
-    return receipt
 
 
 def pays(receipt: Receipt, invoice: Invoice) -> bool:
-    """Whether it is exactly what is due."""
-    return (receipt.amount, receipt.currency) == (invoice.amount_due, invoice.currency)
+    """Whether what it has unapplied is exactly what is due."""
+    return (receipt.amount_unapplied, receipt.currency) == (invoice.amount_due, invoice.currency)
 
 
 def apply(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> None:
-    """The receipt pays the invoice, whole."""
-    advance(receipt, "apply")
-    event = events.of_receipt(events.ReceiptApplied, receipt)
-    outbox.record(source=invoice, event=event, actor=actor, reason=reason)
-    db.save(receipt, update_fields=["status"])
-    invoices.apply_money(invoice=invoice, receipt_id=receipt.id, amount=receipt.amount, actor=actor, reason=reason)
+    """The receipt pays the invoice, as far as it reaches and something is due. Same currency."""
+    assert receipt.currency == invoice.currency, receipt.id
+    amount = min(receipt.amount_unapplied, invoice.amount_due)
+    receipt.amount_applied += amount
+    receipt.amount_unapplied -= amount
+    move(invoice=invoice, receipt=receipt, action="apply", event=events.ReceiptApplied, actor=actor, reason=reason)
+    invoices.apply_money(invoice=invoice, receipt_id=receipt.id, amount=amount, actor=actor, reason=reason)
+
+
+def move(
+    *,
+    invoice: Invoice,
+    receipt: Receipt,
+    action: str,
+    event: type[events.ReceiptEvent],
+    actor: Principal,
+    reason: str,
+) -> None:
+    """The one step: transition, record, save the status and the amounts."""
+    advance(receipt, action)
+    outbox.record(source=invoice, event=events.of_receipt(event, receipt), actor=actor, reason=reason)
+    save(receipt)
+
+
+def save(receipt: Receipt) -> None:
+    """Its status and amounts."""
+    db.save(
+        receipt,
+        update_fields=["status", "amount_applied", "amount_unapplied", "amount_refunding", "amount_refunded"],
+    )
 
 
 def held_for(invoice: Invoice) -> Iterable[Receipt]:
@@ -74,9 +120,9 @@ def held_for(invoice: Invoice) -> Iterable[Receipt]:
     Receipts change only under their invoice's lock, so they need none of their own; taking it would wait for other
     invoices' uncommitted receipts wherever the database reads by status.
     """
-    return Receipt.objects.filter(invoice=invoice, status=ReceiptStatus.UNAPPLIED).order_by("id")
+    return Receipt.objects.filter(invoice=invoice, amount_unapplied__gt=0).order_by("id")
 
 
-def _holder(provider: str) -> str:
+def holder(provider: str) -> str:
     """The account that holds what was captured: the provider's clearing account, or our bank for manual payments."""
     return accounts.clearing(provider) if registry.get(provider).settles_itself else accounts.BANK

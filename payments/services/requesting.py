@@ -17,7 +17,7 @@ from invoices.states import InvoiceStatus
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
-from payments.services import outcomes
+from payments.services.recording import record_payment
 
 
 class PaymentAlreadyLive(Conflict):
@@ -112,9 +112,7 @@ def _pay(
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
     if created.is_new:
         payment = created.row
-        outcomes.record_payment(
-            invoice=invoice, payment=payment, event=events.PaymentRequested, actor=actor, reason=reason
-        )
+        record_payment(invoice=invoice, payment=payment, event=events.PaymentRequested, actor=actor, reason=reason)
         invoices.start_payment(invoice=invoice, actor=actor, reason=reason)
         db.after_commit(lambda: nudge("payments.submit", payment.id))
     return created

@@ -1,19 +1,19 @@
-"""When the provider is asked about a payment whose end nobody has reported."""
+"""When the provider is asked about a payment or refund whose end nobody has reported."""
 
 import datetime
 
 from django.conf import settings
 
 from config.kernel import clock
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.providers import registry
 
 
-def next_reconciliation(payment: Payment) -> datetime.datetime | None:
+def next_reconciliation(row: Payment | Refund) -> datetime.datetime | None:
     """The next time, by the schedule in settings; None for providers that cannot be asked."""
-    if not registry.get(payment.provider).settles_itself:
+    if not registry.get(row.provider).settles_itself:
         return None
-    return clock.now() + delay_after(payment.reconciliations)
+    return clock.now() + delay_after(row.reconciliations)
 
 
 def delay_after(tries: int) -> datetime.timedelta:

@@ -15,7 +15,8 @@ from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import ChargeRequest, Outcome, Unknown
 from payments.services.locks import find, lock_both, lock_known
-from payments.services.outcomes import EventResult, apply_outcome, record_payment
+from payments.services.outcomes import EventResult, apply_outcome
+from payments.services.recording import record_payment
 from payments.states import PaymentStatus
 
 logger = logging.getLogger(__name__)

@@ -37,6 +37,7 @@ def test_an_event_is_counted_with_its_code() -> None:
         ("requested", "", "simulated"): 1,
         ("processing", "", "simulated"): 1,
         ("failed", "stolen_card", "simulated"): 1,
+        ("retry_scheduled", "stolen_card", "simulated"): 1,
     }
 
 

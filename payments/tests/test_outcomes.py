@@ -187,7 +187,7 @@ def test_late_money_waits_for_an_attempt_that_is_under_way_and_pays_when_that_fa
     assert receipts(first) == [(first.amount, "applied")]
 
 
-def test_of_two_captures_one_pays_and_the_other_stays_in_the_books_unapplied() -> None:
+def test_of_two_captures_one_pays_and_the_other_goes_back() -> None:
     """Double success doubles nothing and loses nothing."""
     first = make_payment()
     say(first, SOFT)
@@ -196,26 +196,26 @@ def test_of_two_captures_one_pays_and_the_other_stays_in_the_books_unapplied() -
     say(first, captured(first))
     say(second, captured(second))
     assert state(second) == ("succeeded", "paid")
-    assert receipts(first) == [(first.amount, "unapplied")]
+    assert receipts(first) == [(first.amount, "refunding")]
     assert receipts(second) == [(second.amount, "applied")]
 
 
-def test_a_second_charge_for_one_payment_is_booked_and_held() -> None:
+def test_a_second_charge_for_one_payment_is_booked_and_goes_back() -> None:
     """Two provider references for one payment are two receipts; one of them pays."""
     payment = make_payment()
     say(payment, captured(payment, reference="ch_1"))
     assert say(payment, captured(payment, reference="ch_2")) == "applied"
-    assert receipts(payment) == [(payment.amount, "applied"), (payment.amount, "unapplied")]
+    assert receipts(payment) == [(payment.amount, "applied"), (payment.amount, "refunding")]
 
 
-def test_late_money_on_a_void_invoice_is_held() -> None:
+def test_late_money_on_a_void_invoice_goes_back() -> None:
     """Void is final."""
     payment = make_payment()
     say(payment, SOFT)
     void_invoice(actor=MERCHANT_KEY, invoice_id=payment.invoice_id)
     say(payment, captured(payment))
     assert state(payment) == ("failed", "void")
-    assert receipts(payment) == [(payment.amount, "unapplied")]
+    assert receipts(payment) == [(payment.amount, "refunding")]
 
 
 def test_a_capture_already_booked_for_another_payment_goes_to_review() -> None:

@@ -36,6 +36,7 @@ MAY_READ_THE_WALL_CLOCK = {
     "payments/providers/simulated/simulator/server.py": "the provider's own world",
     "payments/services/outcomes.py": "how long the provider remembers a key",
     "payments/services/submission.py": "how long the provider remembers a key",
+    "payments/services/refund_outcomes.py": "how long the provider remembers a key",
     "webhooks/inbound/services/receiving.py": "signatures",
 }
 

@@ -2,15 +2,24 @@
 
 import datetime
 import re
-from typing import Any
+from typing import Any, Literal
 
 from config.kernel.money import MAX_AMOUNT
-from payments.providers.base import Canceled, Declined, ListedTransaction, Outcome, Pending, ProviderEvent, Succeeded
+from payments.providers.base import (
+    Canceled,
+    Declined,
+    DisputeNews,
+    ListedTransaction,
+    Outcome,
+    Pending,
+    ProviderEvent,
+    Succeeded,
+)
 from payments.providers.simulated.declines import UNSPECIFIED, is_retryable
 
 _IDENTIFIER = re.compile(r"[\x21-\x7e]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
-_KINDS = ("charge", "refund", "fee", "payout")
+_KINDS = ("charge", "refund", "dispute", "fee", "payout")
 
 
 class Odd(ValueError):
@@ -47,11 +56,13 @@ def declined(code: str, *, reference: str = "", message: str = "") -> Declined:
 
 
 def event_of(document: Any) -> ProviderEvent:
-    """A webhook's body. Types other than charge.pending, succeeded, failed and canceled carry no outcome."""
+    """A webhook's body. Types that nobody handles carry neither an outcome nor a dispute."""
     event = _object(document)
     data = _object(event.get("data"))
     type_, account = identifier(event, "type", 100), identifier(event, "account", 100)
     charge = optional_identifier(data, "charge", 200)
+    refund = optional_identifier(data, "refund", 200)
+    dispute = optional_identifier(data, "dispute", 200)
     amount = None if data.get("amount") is None else _amount(data)
     return ProviderEvent(
         id=identifier(event, "id", 200),
@@ -60,21 +71,54 @@ def event_of(document: Any) -> ProviderEvent:
         created_at=instant(event.get("created_at")),
         our_reference=optional_identifier(data, "reference", 200),
         charge_reference=charge,
-        refund_reference=optional_identifier(data, "refund", 200),
-        dispute_reference=optional_identifier(data, "dispute", 200),
+        refund_reference=refund,
+        dispute_reference=dispute,
         amount=amount,
         currency="" if data.get("currency") is None else _currency(data),
-        outcome=_outcome_of_event(type_, data, charge=charge, account=account),
+        outcome=_outcome_of_event("charge", type_, data, reference=charge, account=account),
+        refund_outcome=_outcome_of_event("refund", type_, data, reference=refund, account=account),
+        dispute=_dispute_of_event(type_, data, charge=charge, dispute=dispute),
     )
 
 
-def _outcome_of_event(type_: str, data: dict[str, Any], *, charge: str, account: str) -> Outcome | None:
-    subject, _, status = type_.partition(".")
-    if subject != "charge" or status not in {"pending", "succeeded", "failed", "canceled"}:
+_STATUSES = {"charge": {"pending", "succeeded", "failed", "canceled"}, "refund": {"pending", "succeeded", "failed"}}
+
+
+def _outcome_of_event(
+    subject: str, type_: str, data: dict[str, Any], *, reference: str, account: str
+) -> Outcome | None:
+    """What an event of the family `subject` says of the object `reference`; None for events of other types."""
+    family, _, status = type_.partition(".")
+    if family != subject or status not in _STATUSES[subject]:
         return None
-    if not charge:
-        raise Odd("a charge event names no charge")
-    return _outcome(status, data, reference=charge, account=account)
+    if not reference:
+        raise Odd(f"a {subject} event names no {subject}")
+    return _outcome(status, data, reference=reference, account=account)
+
+
+_DISPUTES: dict[str, Literal["opened", "won", "lost"]] = {
+    "dispute.opened": "opened",
+    "dispute.won": "won",
+    "dispute.lost": "lost",
+}
+
+
+def _dispute_of_event(type_: str, data: dict[str, Any], *, charge: str, dispute: str) -> DisputeNews | None:
+    status = _DISPUTES.get(type_)
+    if status is None:
+        return None
+    if not charge or not dispute:
+        raise Odd("a dispute event names no charge or no dispute")
+    due, amount = data.get("evidence_due_at"), _amount(data)
+    if amount == 0:
+        raise Odd("a dispute over nothing")
+    return DisputeNews(
+        status=status,
+        amount=amount,
+        currency=_currency(data),
+        reason=optional_identifier(data, "reason", 100),
+        evidence_due_at=None if due is None else instant(due),
+    )
 
 
 def transaction_of(document: Any) -> ListedTransaction:

@@ -68,9 +68,9 @@ def test_an_event_means_an_outcome(document: dict[str, Any], outcome: Outcome | 
 
 def test_an_event_is_read_whole() -> None:
     """References, amount, currency, account and time come through."""
-    assert parsed(event("refund.succeeded", refund="re_1", dispute="dp_1")) == ProviderEvent(
+    assert parsed(event("refund.created", refund="re_1", dispute="dp_1")) == ProviderEvent(
         id="evt_1",
-        type="refund.succeeded",
+        type="refund.created",
         account=ACCOUNT,
         created_at=datetime.datetime(2026, 11, 20, 12, tzinfo=datetime.UTC),
         our_reference="pay_1",

@@ -52,7 +52,9 @@ def _retry(provider_event_id: str, verdict: Verdict | None = None) -> bool:
 
 
 def release_parked(*, event: OutboxEvent) -> None:
-    """A consumer of payment.submitted. Requires the relay's transaction; what was parked for that payment is due now.
+    """A consumer of payment.submitted and receipt.created. Requires the relay's transaction.
+
+    What was parked for that payment or its money, refunds and disputes too, is due now.
 
     The sweep applies it in transactions of its own: the relay holds no payment's locks, and an event that cannot be
     applied holds up neither the others nor the relay. An event that is being parked at this very moment is not seen;

@@ -1,4 +1,4 @@
-"""Payments (attempts at an invoice) and receipts (money that arrived)."""
+"""Payments: attempts at an invoice."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -6,9 +6,8 @@ from django.utils.translation import gettext_lazy as _
 from config.api.idempotency import IdempotentModel
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
-from config.kernel.prepared import PreparedModel
 from invoices.models import Invoice
-from payments.states import LIVE, PaymentMachine, PaymentStatus, ReceiptMachine, ReceiptStatus
+from payments.states import LIVE, PaymentMachine, PaymentStatus
 
 
 class Payment(PaymentMachine, IdempotentModel):
@@ -26,7 +25,10 @@ class Payment(PaymentMachine, IdempotentModel):
     )
     attempt = models.PositiveIntegerField(help_text=_("Which attempt at the invoice this is, from 1."))
     amount = AmountField()
-    amount_refunded = AmountField(default=0)
+    amount_refunded = AmountField(
+        default=0,
+        help_text=_("Has gone back of what had paid the invoice; money that paid nothing is not in it."),
+    )
     currency = CurrencyField()
     provider = ExactCharField(max_length=50)
     provider_account = ExactCharField(max_length=100)
@@ -39,6 +41,9 @@ class Payment(PaymentMachine, IdempotentModel):
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True, help_text=_("When the provider was first asked, wall time."))
     ended_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(
+        null=True, help_text=_("Since when the provider is to cancel it; the provider decides.")
+    )
     available_at = models.DateTimeField(
         null=True, help_text=_("When a sweep takes it up; empty when nothing is left to do.")
     )
@@ -65,6 +70,10 @@ class Payment(PaymentMachine, IdempotentModel):
         permissions = [
             ("confirm_payment", _("Can confirm manual payments")),
             ("fail_payment", _("Can fail manual payments")),
+            ("cancel_payment", _("Can cancel payments")),
+            ("refund_payment", _("Can refund payments")),
+            ("resolve_payment", _("Can resolve payments in review")),
+            ("reconcile_payment", _("Can have the provider asked about payments")),
         ]
 
     def __str__(self) -> str:
@@ -74,29 +83,3 @@ class Payment(PaymentMachine, IdempotentModel):
     def is_live(self) -> bool:
         """Whether it may still bring money."""
         return self.status in LIVE
-
-
-class Receipt(ReceiptMachine, PreparedModel):
-    """Money the provider says it has captured, once per capture, whatever the state of the payment it came for."""
-
-    id = PrefixedIdField(prefix="rct")
-    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="receipts")
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="receipts")
-    provider = ExactCharField(max_length=50)
-    provider_account = ExactCharField(max_length=100)
-    provider_reference = ExactCharField(max_length=200)
-    amount = AmountField()
-    currency = CurrencyField()
-    received_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["provider_reference", "provider", "provider_account"], name="payments_receipt_capture"
-            ),
-            models.CheckConstraint(condition=models.Q(status__in=ReceiptStatus.values), name="payments_receipt_status"),
-        ]
-        indexes = [models.Index(fields=["status", "id"], name="payments_receipt_status_id")]
-
-    def __str__(self) -> str:
-        return f"{self.id} ({money.display(self.amount, self.currency)})"
