@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,3 +30,20 @@ def _use_redis(url: str) -> None:
     os.environ["REDIS_URL"] = url
     settings.CACHES["default"]["LOCATION"] = url
     settings.CELERY_BROKER_URL = url
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> None:
+    """The database as pytest-django makes it, emptied between tests with its books."""
+    from tests.flushing import empty_the_books_too
+
+    empty_the_books_too()
+
+
+@pytest.fixture(autouse=True)
+def _forget_test_clock() -> Iterator[None]:
+    """An offset that one test has read is not the next one's."""
+    yield
+    from config.test_clock import services
+
+    services.forget()

@@ -26,7 +26,7 @@ from config.api.principals import Principal
 from outbox import services
 from outbox.models import Cursor, HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
-from payments.models import Payment, Receipt
+from payments.models import Dispute, Payment, Receipt, Refund
 
 LATE_SECONDS = 60
 """An event that has waited longer than this for a subscriber is worth a look."""
@@ -40,8 +40,8 @@ class OutboxEventAdmin(ReadOnlyAdmin):
     search_help_text = _("Any id or a correlation id")
 
     def find(self, term: str) -> list[Any]:
-        """Also by the id of a payment or receipt, whose events stand in their invoice's log."""
-        for model, name in ((Payment, "payment"), (Receipt, "receipt")):
+        """Also by the id of what belongs to an invoice, in whose log its events stand."""
+        for model, name in ((Payment, "payment"), (Receipt, "receipt"), (Refund, "refund"), (Dispute, "dispute")):
             try:
                 invoice = model._default_manager.filter(pk=term).values_list("invoice_id", flat=True).first()
             except ValidationError:

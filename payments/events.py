@@ -68,12 +68,24 @@ class PaymentCancelRequested(PaymentEvent):
     type = "payment.cancel_requested"
 
 
+class PaymentReconcileRequested(PaymentEvent):
+    """Staff has the provider asked about it at once; not a change of state."""
+
+    type = "payment.reconcile_requested"
+
+
 class PaymentRetryScheduled(PaymentEvent):
     """The next attempt at the invoice is made at `next_attempt_at` unless something happens before. Not a state."""
 
     type = "payment.retry_scheduled"
 
     next_attempt_at: datetime.datetime
+
+
+class PaymentRetryStopped(PaymentEvent):
+    """The next attempt that was scheduled after it is not made, for the reason given. Not a change of state."""
+
+    type = "payment.retry_stopped"
 
 
 class ReceiptEvent(Event):
@@ -153,6 +165,12 @@ class RefundFailed(RefundEvent):
     type = "refund.failed"
 
 
+class RefundReconcileRequested(RefundEvent):
+    """Staff has the provider asked about it at once; not a change of state."""
+
+    type = "refund.reconcile_requested"
+
+
 class RefundReturned(RefundEvent):
     """It had succeeded, and its money came back: there is a receipt for it. Not a change of state."""
 
@@ -186,6 +204,12 @@ class DisputeWon(DisputeEvent):
 
 class DisputeLost(DisputeEvent):
     type = "dispute.lost"
+
+
+class DisputeReinstated(DisputeEvent):
+    """It had been lost, and the provider has given the money back all the same; not a change of state."""
+
+    type = "dispute.reinstated"
 
 
 def of_payment(event: type[PaymentEvent], payment: Payment, **more: datetime.datetime) -> PaymentEvent:

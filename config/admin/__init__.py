@@ -10,12 +10,14 @@ from config.admin.actions import (
     unless_transition,
 )
 from config.admin.filters import MadeDateFilter, RecentValuesFilter
+from config.admin.form_keys import KeyedForm, claim
 from config.admin.paginator import BoundedPaginator, bounded_count
 from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, TypedLookups
 
 __all__ = [
     "MAX_REASON_LENGTH",
     "BoundedPaginator",
+    "KeyedForm",
     "MadeDateFilter",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
@@ -26,6 +28,7 @@ __all__ = [
     "Said",
     "TypedLookups",
     "bounded_count",
+    "claim",
     "unless_refused",
     "unless_transition",
 ]

@@ -80,7 +80,7 @@ def unless_transition(name: str) -> Callable[[Any], Text]:
     return refusal
 
 
-def unless_refused(check: Callable[[Any], None]) -> Callable[[Any], Text]:
+def unless_refused(check: Callable[[Any], object]) -> Callable[[Any], Text]:
     """For an action whose service begins with `check`: what its domain error says."""
 
     def refusal(obj: Any) -> Text:
@@ -139,13 +139,13 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def page_context(self, request: HttpRequest, obj: Any) -> dict[str, Any]:
-        """What the templates around the page of `obj` show."""
+        """What the templates around the page of `obj` show: what is possible before what is not."""
         offered = [
             {"action": action, "url": f"../{action.name}/", "refusal": action.refusal(obj)}
             for action in self.reasoned_actions
             if obj is not None and self._may(request, action)
         ]
-        return {"reasoned_actions": offered}
+        return {"reasoned_actions": sorted(offered, key=lambda each: bool(each["refusal"]))}
 
     def reasoned_view(self, request: HttpRequest, object_id: str, action: ReasonedAction) -> HttpResponse:
         """Ask for the reason, then do it and return to the object's page."""

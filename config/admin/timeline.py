@@ -39,11 +39,13 @@ class Subject:
     """What a timeline is about: the whole of an invoice, or of it only what concerns `payment_id`.
 
     `payments` are those of the invoice that the window shows, or the one, with their ids and provider references.
+    `next_attempt_at` is when the invoice's next payment will be made by itself.
     """
 
     invoice_id: str
     payments: Sequence[Any]
     payment_id: str | None = None
+    next_attempt_at: datetime.datetime | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
 
-from config.kernel import ids
+from config.kernel import clock, ids
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -25,14 +25,16 @@ TIMES_DIFFER_BY = datetime.timedelta(minutes=1)
 def made_between(
     rows: QuerySet[Any], *, since: datetime.datetime | None = None, before: datetime.datetime | None = None
 ) -> QuerySet[Any]:
-    """`rows` less those whose ids were made well before `since` or after `before`, in wall time.
+    """`rows` less those whose ids were made well before `since` or after `before`.
+
+    Ids tell wall time, which a test clock leaves behind: what is written on the row was the same or later.
 
     For a filter on the time a row was made, beside that filter: ids are ordered by time, so that a list by id reads the
     range and not the table: docs/decisions/0011-scale.md.
     """
     prefix = rows.model._meta.pk.prefix
     if since is not None:
-        rows = rows.filter(pk__gte=ids.earliest(prefix, since - TIMES_DIFFER_BY))
+        rows = rows.filter(pk__gte=ids.earliest(prefix, since - clock.ahead() - TIMES_DIFFER_BY))
     if before is not None:
         rows = rows.filter(pk__lt=ids.earliest(prefix, before + TIMES_DIFFER_BY))
     return rows

@@ -6,5 +6,9 @@ SCOPES: dict[str, str] = {
     "invoices:read": "See invoices and their events.",
     "invoices:write": "Create and void invoices.",
     "payments:read": "See payments.",
-    "payments:write": "Start, confirm and fail payments.",
+    "payments:write": "Start, confirm, fail, cancel, refund and resolve payments.",
+    "refunds:read": "See refunds.",
+    "receipts:read": "See receipts: money that arrived.",
+    "receipts:write": "Decide what becomes of money that pays nothing.",
+    "disputes:read": "See disputes.",
 }

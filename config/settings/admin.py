@@ -11,15 +11,21 @@ CSRF_FAILURE_VIEW = "config.admin.problem_pages.csrf_failure"
 ADMIN_TIMELINE_SOURCES = {
     "payments.admin.timeline_payments": "payments.view_payment",
     "payments.admin.timeline_receipts": "payments.view_receipt",
+    "payments.admin.timeline_refunds": "payments.view_refund",
+    "payments.admin.timeline_disputes": "payments.view_dispute",
     "webhooks.inbound.admin.timeline_provider_events": "inbound.view_providerevent",
     "outbox.admin.timeline_events": "outbox.view_outboxevent",
     "invoices.admin.timeline_journals": "invoices.view_journal",
+    "invoices.admin.timeline_next_attempt": "invoices.view_invoice",
 }
 """Source → the permission to see what it shows. A source is called as `source(subject, window)`."""
 
 ADMIN_ATTENTION = {
     "payments.admin.attention_payments": "payments.view_payment",
     "payments.admin.attention_receipts": "payments.view_receipt",
+    "payments.admin.attention_refunds": "payments.view_refund",
+    "payments.admin.attention_disputes": "payments.view_dispute",
+    "payments.admin.attention_settlement": "payments.view_difference",
     "webhooks.inbound.admin.attention": "inbound.view_providerevent",
     "outbox.admin.attention": "outbox.view_heldevent",
     "invoices.admin.attention": "invoices.view_invoice",
@@ -74,6 +80,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Invoices"), "receipt_long", "invoices", "invoice"),
                     _page(_("Payments"), "credit_card", "payments", "payment"),
                     _page(_("Receipts"), "savings", "payments", "receipt"),
+                    _page(_("Refunds"), "undo", "payments", "refund"),
+                    _page(_("Disputes"), "gavel", "payments", "dispute"),
                     _page(_("Customers"), "group", "invoices", "customer"),
                     _page(_("Invoice lines"), "list", "invoices", "invoiceline"),
                 ],
@@ -89,6 +97,9 @@ UNFOLD: dict[str, Any] = {
                     },
                     _page(_("Journals"), "menu_book", "invoices", "journal"),
                     _page(_("Entries"), "format_list_numbered", "invoices", "entry"),
+                    _page(_("Differences"), "difference", "payments", "difference"),
+                    _page(_("Provider's lines"), "list_alt", "payments", "settlementline"),
+                    _page(_("Settlement runs"), "event_repeat", "payments", "settlementrun"),
                 ],
             },
             {

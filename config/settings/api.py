@@ -37,5 +37,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "InvoiceStatus": "invoices.states.InvoiceStatus",
         "PaymentStatus": "payments.states.PaymentStatus",
+        "ReceiptStatus": "payments.states.ReceiptStatus",
+        "RefundStatus": "payments.states.RefundStatus",
+        "DisputeStatus": "payments.states.DisputeStatus",
     },
 }

@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "django_fsm",
+    "config.test_clock",
     "outbox",
     "invoices",
     "payments",

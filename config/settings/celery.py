@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from celery.schedules import crontab
 from kombu import Queue
 
 from config.settings.env import env
@@ -38,6 +39,13 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "outbox.relay": {"task": "outbox.relay", "schedule": 1.0, "options": {"expires": 1.0}},
     "payments.sweep": {"task": "payments.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
+    "payments.sweep_refunds": {"task": "payments.sweep_refunds", "schedule": 1.0, "options": {"expires": 1.0}},
+    "payments.retry_due": {"task": "payments.retry_due", "schedule": 5.0, "options": {"expires": 5.0}},
+    "payments.reconcile_settlement": {
+        "task": "payments.reconcile_settlement",
+        "schedule": crontab(hour="4", minute="15"),
+        "options": {"expires": 3600.0},
+    },
     "webhooks.inbound.sweep": {"task": "webhooks.inbound.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 

@@ -78,6 +78,8 @@ class Env(BaseSettings):
     """What it signs webhooks with: every secret still accepted, with commas, the current one first."""
     port: int = 8000
     """Where `make run` listens."""
+    test_clock: bool = _IS_LOCAL
+    """Whether business time may be moved forward with `manage.py advance_clock`. Local settings: `true`."""
     debug: str = ""
     """Read by production alone, to refuse it: debug pages show settings and data to whoever makes an error."""
 
@@ -221,6 +223,13 @@ class StrictEnv(Env):
     def _is_not_set(cls, value: object, info: ValidationInfo) -> object:
         if value != cls.model_fields[str(info.field_name)].default:
             raise ValueError("remove it: the simulator invents money, and production has none")
+        return value
+
+    @field_validator("test_clock")
+    @classmethod
+    def _is_real_time(cls, value: bool) -> bool:
+        if value:
+            raise ValueError("remove it: nobody may move the time that money is due by")
         return value
 
     @field_validator("debug")

@@ -33,3 +33,8 @@ RECONCILE_SCHEDULE_SECONDS = [60, 300, 3600, 86400, 86400, 86400, 86400, 86400]
 
 PAYMENT_RETRY_POLICY = {"max_attempts": 3, "base_seconds": 60, "cap_seconds": 3600, "jitter_seconds": 10}
 """When a payment declined for a passing reason is tried again; copied onto each invoice when it is issued."""
+
+SETTLEMENT_WINDOW_SECONDS = 3 * 86_400
+"""How much of a provider's books is read each day: what it books late is still found."""
+SETTLEMENT_DELAY_SECONDS = 3600
+"""How long after the provider has booked something it is compared: until then its webhook may be under way."""

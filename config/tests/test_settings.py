@@ -43,6 +43,7 @@ REFUSED = [
     ("SIMULATOR_WEBHOOK_SECRETS", GOOD["SECRET_KEY"]),
     *[("METRICS_TOKEN", value) for value in GUESSABLE[1:]],
     *[("PROMETHEUS_MULTIPROC_DIR", folder) for folder in [__file__, f"{__file__}/below"]],
+    *[("TEST_CLOCK", value) for value in ["perhaps", "1", "True"]],
     *[("DEBUG", value) for value in ["1", "True", "*"]],
     *[("CSRF_TRUSTED_ORIGINS", origin) for origin in ["a.example", "http://a.example", "https://*", "https://a/b"]],
     ("TRUST_PROXY", "perhaps"),
@@ -114,7 +115,7 @@ def test_production_refuses_each_by_name_and_keeps_it_secret(
 def test_production_names_everything_wrong_in_one_message() -> None:
     """One variable at a time would be one failed deployment at a time."""
     assert named(load(FIRST)) == [name.upper() for name in Env.model_fields if name.upper() in FIRST]
-    assert len(FIRST) == 17
+    assert len(FIRST) == 18
 
 
 def test_an_empty_environment_is_refused_for_all_it_lacks() -> None:
@@ -252,7 +253,7 @@ def _row(name: str) -> str:
 
 
 REQUIRED = {name.lower() for name in GOOD}
-FORBIDDEN = {"simulator_url", "simulator_webhook_secrets", "debug"}
+FORBIDDEN = {"simulator_url", "simulator_webhook_secrets", "test_clock", "debug"}
 
 
 def test_production_has_the_variables_of_the_table() -> None:

@@ -17,8 +17,10 @@ class Rows:
     def __init__(self) -> None:
         self._by_model: dict[type[models.Model], list[Row]] = collections.defaultdict(list)
 
-    def add(self, model: type[models.Model], **columns: Any) -> None:
+    def add(self, model: type[models.Model], **columns: Any) -> Row:
+        """The row as it will be written: what is changed in it before that counts."""
         self._by_model[model].append(columns)
+        return columns
 
     def of(self, model: type[models.Model]) -> list[Row]:
         """By primary key, which is the order of time and the fastest to insert."""

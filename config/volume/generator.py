@@ -22,6 +22,8 @@ MONTHS = 12
 LATEST_DAYS_AGO = 15
 """By then every history has ended: the longest takes about this long."""
 CURRENCIES = {"EUR": 70, "USD": 20, "JPY": 10}
+TAXES = {0: 50, 19: 35, 7: 15}
+"""Percent on top, for all lines of an invoice, and how often."""
 PRODUCTS = ["Subscription", "Seats", "Support", "Usage", "Setup", "Training", "Storage", "Transfer"]
 
 
@@ -98,7 +100,7 @@ class Generator:
             order_id=f"order-{reference}" if self._rng.random() < 0.3 else None,
             customer=self._customers[self._rng.randrange(known_customers)],
             currency=self._rng.choices(list(CURRENCIES), list(CURRENCIES.values()))[0],
-            lines=[self._line() for _ in range(self._rng.choice([1, 1, 1, 2, 2, 3, 5]))],
+            lines=self._lines(),
         )
 
     def _issued_at(self, number: int) -> int:
@@ -106,9 +108,14 @@ class Generator:
         span = MONTHS * 30 * DAY
         return self._context.now - LATEST_DAYS_AGO * DAY - span + span * number // self._totals.invoices
 
-    def _line(self) -> Line:
+    def _lines(self) -> list[Line]:
+        percent = self._rng.choices(list(TAXES), list(TAXES.values()))[0]
+        return [self._line(percent) for _ in range(self._rng.choice([1, 1, 1, 2, 2, 3, 5]))]
+
+    def _line(self, percent: int) -> Line:
+        quantity = self._rng.choice([1, 1, 1, 2, 10])
         unit_amount = int(min(self._rng.lognormvariate(8, 1), 10_000_000)) + 1
-        return Line(self._rng.choice(PRODUCTS), self._rng.choice([1, 1, 1, 2, 10]), unit_amount)
+        return Line(self._rng.choice(PRODUCTS), quantity, unit_amount, quantity * unit_amount * percent // 100)
 
 
 def _context(now: int) -> Context:

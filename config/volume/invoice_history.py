@@ -4,6 +4,7 @@ import datetime
 import json
 import random
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 from config.api.principals import MERCHANT
@@ -59,10 +60,20 @@ def instant(ms: int) -> str:
     return str(EPOCH + datetime.timedelta(milliseconds=ms, microseconds=1))
 
 
+def moment(ms: int) -> str:
+    """As events have it."""
+    return f"{instant(ms).replace(' ', 'T')}Z"
+
+
 class Line(NamedTuple):
     description: str
     quantity: int
     unit_amount: int
+    tax_amount: int
+
+    @property
+    def amount(self) -> int:
+        return self.quantity * self.unit_amount + self.tax_amount
 
 
 class InvoiceTerms(NamedTuple):
@@ -86,8 +97,10 @@ class InvoiceHistory:
         self.id = ids_.new("inv", self.now)
         self.correlation_id = ids_.new("req", self.now).text
         self.status: str = InvoiceStatus.OPEN
-        self.amount = sum(line.quantity * line.unit_amount for line in terms.lines)
-        self.amount_paid = self.attempts = 0
+        self.amount = sum(line.amount for line in terms.lines)
+        self.tax_amount = sum(line.tax_amount for line in terms.lines)
+        self.amount_paid = self.amount_refunded = self.attempts = 0
+        self._next_attempt_at: int | None = None
         self._shard = shard_of(self.id.text)
         self._sequence = 0
         self._paid_at: str | None = None
@@ -99,8 +112,11 @@ class InvoiceHistory:
         """Let so many milliseconds pass, at random between the two."""
         self.now += self.rng.randint(least, most)
 
-    def change_status(self, status: str, event: str, actor: str, reason: str = "") -> None:
-        self.status = status
+    def change_status(
+        self, status: str, event: str, actor: str, reason: str = "", next_attempt_at: int | None = None
+    ) -> None:
+        """With `next_attempt_at`, in Unix milliseconds, another payment will be made then."""
+        self.status, self._next_attempt_at = status, next_attempt_at
         self.record_event(event, actor, reason)
 
     def pay(self, event: str, actor: str, reason: str) -> None:
@@ -111,7 +127,19 @@ class InvoiceHistory:
         self.advance(MINUTE, 10 * DAY)
         self._voided_at = instant(self.now)
         self.change_status(InvoiceStatus.VOID, "invoice.voided", "staff:seed_volume", "issued by mistake")
-        self.post_journal(JournalKind.INVOICE_VOIDED, self.id.text, accounts.REVENUE, accounts.RECEIVABLE, self.amount)
+        booked = self._issued()
+        reversed_ = {account: -amount for account, amount in booked.items()}
+        self.post_journal(JournalKind.INVOICE_VOIDED, self.id.text, reversed_)
+
+    def refund(self, refund: Id, amount: int, holder: str) -> None:
+        """Money that had paid it has left the account `holder`, its tax with it."""
+        tax = self._tax_in(self.amount_refunded + amount) - self._tax_in(self.amount_refunded)
+        self.amount_refunded += amount
+        entries = {accounts.REFUNDS: amount - tax, accounts.TAX_PAYABLE: tax, holder: -amount}
+        self.post_journal(JournalKind.REFUND, refund.text, entries)
+
+    def _tax_in(self, amount: int) -> int:
+        return round(Fraction(self.tax_amount * amount, self.amount)) if self.tax_amount else 0
 
     def record_event(self, event: str, actor: str, reason: str = "", data: dict[str, Any] | None = None) -> None:
         """An event of the invoice's aggregate; about the invoice itself unless `data` is another's."""
@@ -133,8 +161,12 @@ class InvoiceHistory:
             position=None,
         )
 
-    def post_journal(self, kind: JournalKind, source: str, debit: str, credit: str, amount: int) -> None:
-        """`amount` in minor units."""
+    def move_money(self, kind: JournalKind, source: str, debit: str, credit: str, amount: int) -> None:
+        """A journal of two entries over `amount` minor units."""
+        self.post_journal(kind, source, {debit: amount, credit: -amount})
+
+    def post_journal(self, kind: JournalKind, source: str, entries: dict[str, int]) -> None:
+        """`entries` maps accounts to signed minor units, debits positive; zeros are left out."""
         journal = self.ids.new_hex(self.now)
         self.rows.add(
             Journal,
@@ -144,7 +176,9 @@ class InvoiceHistory:
             invoice_id=self.id.hex,
             recorded_at=instant(self.now),
         )
-        for account, signed in ((debit, amount), (credit, -amount)):
+        for account, signed in entries.items():
+            if signed == 0:
+                continue
             self.rows.add(
                 Entry,
                 id=self.ids.new_hex(self.now),
@@ -167,9 +201,12 @@ class InvoiceHistory:
             due_on=self._due_on,
             status=self.status,
             amount=self.amount,
+            tax_amount=self.tax_amount,
             amount_paid=self.amount_paid,
+            amount_refunded=self.amount_refunded,
             currency=self.terms.currency,
             attempts=self.attempts,
+            next_attempt_at=instant(self._next_attempt_at) if self._next_attempt_at else None,
             created_at=instant(self.terms.issued_at),
             paid_at=self._paid_at,
             voided_at=self._voided_at,
@@ -186,11 +223,18 @@ class InvoiceHistory:
                 description=line.description,
                 quantity=line.quantity,
                 unit_amount=line.unit_amount,
-                amount=line.quantity * line.unit_amount,
+                tax_amount=line.tax_amount,
+                amount=line.amount,
             )
-        issued = JournalKind.INVOICE_ISSUED
-        self.post_journal(issued, self.id.text, accounts.RECEIVABLE, accounts.REVENUE, self.amount)
+        self.post_journal(JournalKind.INVOICE_ISSUED, self.id.text, self._issued())
         self.record_event("invoice.created", MERCHANT_ACTOR)
+
+    def _issued(self) -> dict[str, int]:
+        return {
+            accounts.RECEIVABLE: self.amount,
+            accounts.REVENUE: self.tax_amount - self.amount,
+            accounts.TAX_PAYABLE: -self.tax_amount,
+        }
 
     def _event_data(self) -> dict[str, Any]:
         return {
@@ -200,11 +244,11 @@ class InvoiceHistory:
             "order_id": self.terms.order_id,
             "customer": self.terms.customer.text,
             "amount": self.amount,
-            "tax_amount": 0,
+            "tax_amount": self.tax_amount,
             "amount_paid": self.amount_paid,
-            "amount_refunded": 0,
+            "amount_refunded": self.amount_refunded,
             "amount_due": 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid,
             "currency": self.terms.currency,
             "due_on": self._due_on,
-            "next_attempt_at": None,
+            "next_attempt_at": moment(self._next_attempt_at) if self._next_attempt_at else None,
         }

@@ -1,20 +1,20 @@
 """One payment of an invoice, and what its provider said about it."""
 
 import hashlib
-import json
 from typing import Any
 
 from config.api.principals import MERCHANT
-from config.volume.invoice_history import DAY, MERCHANT_ACTOR, MINUTE, SECOND, Id, InvoiceHistory, instant
-from invoices.ledger import accounts
-from invoices.ledger.models import JournalKind
+from config.volume.bulk_insert import Row
+from config.volume.invoice_history import DAY, MERCHANT_ACTOR, MINUTE, SECOND, InvoiceHistory, instant, moment
+from config.volume.receipt_history import ReceiptHistory, RefundHistory
+from config.volume.webhook_history import ProviderVoice
 from invoices.states import InvoiceStatus
-from payments.models import Payment, Receipt
+from payments.models import Payment
 from payments.providers.base import Provider
 from payments.providers.simulated.declines import is_retryable, message_of
 from payments.services import submission
-from payments.states import LIVE, PaymentStatus, ReceiptStatus
-from webhooks.inbound.models import Outcome, ProviderEvent
+from payments.states import LIVE, PaymentStatus
+from webhooks.inbound.models import Outcome
 from webhooks.inbound.states import ProviderEventStatus
 
 STALE_SHARE = 0.1
@@ -22,239 +22,163 @@ STALE_SHARE = 0.1
 
 
 class PaymentHistory:
-    """Requested and submitted when it is made; then call the one thing that became of it."""
+    """Requested when it is made, then call `submit` and the one thing that became of it; its row follows."""
 
-    def __init__(self, invoice: InvoiceHistory, provider: Provider, payment_method: str) -> None:
-        self._invoice, self._provider, self._payment_method = invoice, provider, payment_method
+    def __init__(
+        self, invoice: InvoiceHistory, provider: Provider, payment_method: str, actor: str = MERCHANT_ACTOR
+    ) -> None:
+        self._invoice, self._voice = invoice, ProviderVoice(invoice, provider)
         invoice.advance(SECOND, 2 * DAY)
-        self._id = invoice.ids.new("pay", invoice.now)
-        self._created_at = instant(invoice.now)
-        self._ended_at: str | None = None
-        self._actor = f"provider:{provider.name}" if provider.settles_itself else "staff:seed_volume"
-        self._status: str = PaymentStatus.CREATED
-        self._reference = self._failure_code = self._failure_message = ""
-        self._is_retryable: bool | None = None
+        self.id = invoice.ids.new("pay", invoice.now)
         invoice.attempts += 1
-        self._attempt = invoice.attempts
-        self._record_event("payment.requested", MERCHANT_ACTOR)
-        invoice.change_status(InvoiceStatus.PROCESSING, "invoice.processing", MERCHANT_ACTOR)
-        self._submitted_at = instant(invoice.now)
+        self._row = self._insert(provider, payment_method)
+        self._record_event("payment.requested", actor)
+        invoice.change_status(InvoiceStatus.PROCESSING, "invoice.processing", actor)
+
+    def wait(self, until: int) -> None:
+        """It is sent at `until`, in Unix milliseconds."""
+        self._row["available_at"] = instant(until)
+
+    def submit(self) -> "PaymentHistory":
+        """The provider is asked."""
+        self._row["submitted_at"] = instant(self._invoice.now)
         self._change_status(PaymentStatus.PROCESSING, "payment.processing", submission.ACTOR.actor)
+        return self
 
-    def succeed(self) -> None:
+    def succeed(self) -> ReceiptHistory:
         """The provider has the money, and it pays the invoice."""
-        invoice = self._invoice
-        self._submit()
-        receipt = self._book_receipt(ReceiptStatus.APPLIED, invoice.amount)
+        self._answer()
         reason = self._reason("succeeded")
-        self._change_status(PaymentStatus.SUCCEEDED, "payment.succeeded", self._actor, reason)
-        self._record_receipt_event(receipt, "receipt.applied", ReceiptStatus.APPLIED, invoice.amount)
-        invoice.pay("invoice.paid", self._actor, reason)
-        applied = JournalKind.RECEIPT_APPLIED
-        invoice.post_journal(applied, receipt.text, accounts.UNAPPLIED, accounts.RECEIVABLE, invoice.amount)
+        receipt = self._book(self._invoice.amount, reason)
+        self._change_status(PaymentStatus.SUCCEEDED, "payment.succeeded", self._voice.actor, reason)
+        receipt.apply(reason)
         self._receive_webhooks("succeeded")
-        self._finish()
+        return receipt
 
-    def decline(self, code: str) -> None:
-        """The invoice is open again, or failed when it is no use to try again."""
-        self._submit()
-        self._failure_code, self._is_retryable, self._failure_message = code, is_retryable(code), message_of(code)
-        reason = self._reason("failed")
-        self._change_status(PaymentStatus.FAILED, "payment.failed", self._actor, reason)
-        if self._is_retryable:
-            self._invoice.change_status(InvoiceStatus.OPEN, "invoice.reopened", self._actor, reason)
+    def decline(self, code: str, *, next_attempt_at: int | None = None, is_last: bool = False) -> None:
+        """The invoice is open again and tried again then, in Unix milliseconds, or failed when that is no use."""
+        self._answer()
+        retryable = is_retryable(code)
+        self._row.update(failure_code=code, failure_retryable=retryable, failure_message=message_of(code))
+        reason, actor = self._reason("failed"), self._voice.actor
+        self._change_status(PaymentStatus.FAILED, "payment.failed", actor, reason)
+        if retryable and not is_last:
+            self._invoice.change_status(InvoiceStatus.OPEN, "invoice.reopened", actor, reason, next_attempt_at)
         else:
-            self._invoice.change_status(InvoiceStatus.FAILED, "invoice.failed", self._actor, reason)
+            why = "no try is left" if retryable else reason
+            self._invoice.change_status(InvoiceStatus.FAILED, "invoice.failed", actor, why)
+        if next_attempt_at:
+            self._record_event("payment.retry_scheduled", actor, reason, next_attempt_at=moment(next_attempt_at))
         self._receive_webhooks("failed", failure_code=code)
-        self._finish()
 
     def cancel(self) -> None:
-        self._submit()
+        self._answer()
         reason = self._reason("canceled")
-        self._change_status(PaymentStatus.CANCELED, "payment.canceled", self._actor, reason)
-        self._invoice.change_status(InvoiceStatus.OPEN, "invoice.reopened", self._actor, reason)
+        self._change_status(PaymentStatus.CANCELED, "payment.canceled", self._voice.actor, reason)
+        self._invoice.change_status(InvoiceStatus.OPEN, "invoice.reopened", self._voice.actor, reason)
         self._receive_webhooks("canceled")
-        self._finish()
 
     def require_review(self) -> None:
         """More was captured than asked: booked, and it pays nothing until a person has looked."""
-        self._submit()
+        self._answer()
         captured = self._invoice.amount + 1
-        self._book_receipt(ReceiptStatus.UNAPPLIED, captured)
-        message = f"captured {captured} {self._invoice.terms.currency} in account {self._provider.account}"
-        self._failure_message = message
-        self._change_status(PaymentStatus.REVIEW, "payment.review_required", self._actor, message)
+        self._book(captured, self._reason("succeeded"))
+        message = f"captured {captured} {self._invoice.terms.currency} in account {self._voice.provider.account}"
+        self._row["failure_message"] = message
+        self._change_status(PaymentStatus.REVIEW, "payment.review_required", self._voice.actor, message)
         self._receive_webhooks("succeeded", amount=captured)
-        self._finish()
 
     def lose_answer(self, available_at: int) -> None:
         """The provider is asked again at `available_at`, in Unix milliseconds."""
         self._invoice.advance(SECOND, MINUTE)
         self._change_status(PaymentStatus.UNKNOWN, "payment.unknown", submission.ACTOR.actor, "ReadTimeout")
-        self._finish(available_at=instant(available_at), reconciliations=4)
+        self._row.update(available_at=instant(available_at), reconciliations=4)
 
-    def await_transfer(self) -> None:
-        """The bank transfer has not come yet."""
-        self._finish()
-
-    def capture_late(self) -> None:
-        """After its end the money came all the same, for an invoice that another payment has paid."""
+    def capture_late(self) -> RefundHistory:
+        """After its end the money came all the same, for an invoice that another payment has paid: it goes back."""
         self._invoice.advance(MINUTE, DAY)
-        self._reference += "-late"
-        self._book_receipt(ReceiptStatus.UNAPPLIED, self._invoice.amount)
+        self._row["provider_reference"] += "-late"
+        receipt = self._book(self._invoice.amount, self._reason("succeeded"))
+        return receipt.give_back("the invoice is paid already")
 
-    def _submit(self) -> None:
+    def count_refund(self, refund: RefundHistory) -> None:
+        """It has succeeded, and was of the money that this payment brought."""
+        self._row["amount_refunded"] += refund.amount
+        if self._row["amount_refunded"] == self._row["amount"]:
+            reason = "refund.succeeded" if self._voice.settles_itself else ""
+            self._row["status"] = PaymentStatus.REFUNDED.value
+            self._record_event("payment.refunded", self._voice.actor, reason)
+
+    def _answer(self) -> None:
         """Some time passes, and the provider answers."""
-        self._invoice.advance(100, MINUTE if self._provider.settles_itself else 5 * DAY)
-        if self._provider.settles_itself:
-            self._reference = f"ch_{self._id.text.removeprefix('pay_')}"
+        settles_itself = self._voice.settles_itself
+        self._invoice.advance(100, MINUTE if settles_itself else 5 * DAY)
+        if settles_itself:
+            self._row["provider_reference"] = f"ch_{self.id.text.removeprefix('pay_')}"
             self._record_event("payment.submitted", submission.ACTOR.actor)
         else:
-            self._reference = self._id.text
+            self._row["provider_reference"] = self.id.text
+
+    def _book(self, amount: int, reason: str) -> ReceiptHistory:
+        return ReceiptHistory(self._voice, self.id, amount, reference=self._row["provider_reference"], reason=reason)
 
     def _reason(self, what: str) -> str:
         """Of the events that a webhook causes: its type."""
-        return f"charge.{what}" if self._provider.settles_itself else ""
+        return f"charge.{what}" if self._voice.settles_itself else ""
 
     def _change_status(self, status: str, event: str, actor: str, reason: str = "") -> None:
-        self._status = status
+        self._row["status"] = str(status)
         self._record_event(event, actor, reason)
         if status not in LIVE:
-            self._ended_at = instant(self._invoice.now)
+            self._row.update(ended_at=instant(self._invoice.now), live_invoice_id=None)
 
-    def _record_event(self, event: str, actor: str, reason: str = "") -> None:
+    def _record_event(self, event: str, actor: str, reason: str = "", **more: Any) -> None:
+        names = ("status", "attempt", "amount", "currency", "provider", "provider_account", "provider_reference")
         data = {
-            "payment": self._id.text,
+            "payment": self.id.text,
             "invoice": self._invoice.id.text,
-            "status": self._status,
-            "attempt": self._attempt,
-            "amount": self._invoice.amount,
-            "currency": self._invoice.terms.currency,
-            "provider": self._provider.name,
-            "provider_account": self._provider.account,
-            "provider_reference": self._reference,
-            "failure_code": self._failure_code,
-            "failure_retryable": self._is_retryable,
+            **{name: self._row[name] for name in (*names, "failure_code", "failure_retryable")},
+            **more,
         }
         self._invoice.record_event(event, actor, reason, data)
 
-    def _book_receipt(self, status: str, amount: int) -> Id:
-        """The receipt, in the state it has in the end, with its journal."""
-        invoice = self._invoice
-        receipt = invoice.ids.new("rct", invoice.now)
-        invoice.rows.add(
-            Receipt,
-            id=receipt.hex,
-            payment_id=self._id.hex,
-            invoice_id=invoice.id.hex,
-            status=status,
-            provider=self._provider.name,
-            provider_account=self._provider.account,
-            provider_reference=self._reference,
-            amount=amount,
-            **self._parts(status, amount),
-            currency=invoice.terms.currency,
-            received_at=instant(invoice.now),
-        )
-        self._record_receipt_event(receipt, "receipt.created", ReceiptStatus.UNAPPLIED, amount)
-        debit = accounts.clearing(self._provider.name) if self._provider.settles_itself else accounts.BANK
-        invoice.post_journal(JournalKind.CAPTURE, receipt.text, debit, accounts.UNAPPLIED, amount)
-        return receipt
-
-    @staticmethod
-    def _parts(status: str, amount: int) -> dict[str, int]:
-        is_applied = status == ReceiptStatus.APPLIED
-        return {
-            "amount_applied": amount if is_applied else 0,
-            "amount_unapplied": 0 if is_applied else amount,
-            "amount_refunding": 0,
-            "amount_refunded": 0,
-        }
-
-    def _record_receipt_event(self, receipt: Id, event: str, status: str, amount: int) -> None:
-        data = {
-            "receipt": receipt.text,
-            "payment": self._id.text,
-            "invoice": self._invoice.id.text,
-            "status": status,
-            "amount": amount,
-            **self._parts(status, amount),
-            "currency": self._invoice.terms.currency,
-            "provider": self._provider.name,
-            "provider_account": self._provider.account,
-            "provider_reference": self._reference,
-        }
-        self._invoice.record_event(event, self._actor, self._reason("succeeded"), data)
-
     def _receive_webhooks(self, what: str, **further: Any) -> None:
         """The one that told us, and now and then another one that came after it."""
-        if not self._provider.settles_itself:
-            return
-        self._receive_webhook(what, ProviderEventStatus.PROCESSED, Outcome.APPLIED, further)
-        if self._invoice.rng.random() < STALE_SHARE:
+        self._say(what, further, ProviderEventStatus.PROCESSED, Outcome.APPLIED)
+        if self._voice.settles_itself and self._invoice.rng.random() < STALE_SHARE:
             self._invoice.advance(SECOND, MINUTE)
-            self._receive_webhook("pending", ProviderEventStatus.IGNORED, Outcome.STALE, {})
+            self._say("pending", {}, ProviderEventStatus.IGNORED, Outcome.STALE)
 
-    def _receive_webhook(self, what: str, status: str, outcome: str, further: dict[str, Any]) -> None:
-        invoice, received_at = self._invoice, instant(self._invoice.now)
-        data = {
-            "charge": self._reference,
-            "reference": self._id.text,
-            "amount": invoice.amount,
-            "currency": invoice.terms.currency,
-        }
-        body = {
-            "id": f"evt_{what[0]}{self._reference.removeprefix('ch_')}",
-            "type": f"charge.{what}",
-            "created_at": f"{received_at.replace(' ', 'T')}Z",
-            "account": self._provider.account,
-            "data": data | further,
-        }
-        invoice.rows.add(
-            ProviderEvent,
-            id=invoice.ids.new_hex(invoice.now),
-            provider=self._provider.name,
-            account=self._provider.account,
-            event_id=body["id"],
-            type=body["type"],
-            our_reference=self._id.text,
-            charge_reference=self._reference,
-            payload=json.dumps(body),
-            status=status,
-            outcome=outcome,
-            error="",
-            attempts=1,
-            correlation_id=invoice.ids.new("req", invoice.now).text,
-            received_at=received_at,
-            processed_at=received_at,
-        )
+    def _say(self, what: str, further: dict[str, Any], status: str, outcome: str) -> None:
+        data = {"amount": self._invoice.amount} | further
+        self._voice.say(f"charge.{what}", self.id, self._row["provider_reference"], data, status, outcome)
 
-    def _finish(self, *, available_at: str | None = None, reconciliations: int = 0) -> None:
-        """The payment's row as it stands now."""
+    def _insert(self, provider: Provider, payment_method: str) -> Row:
         invoice = self._invoice
-        digest = hashlib.sha256(self._id.text.encode()).hexdigest()
-        invoice.rows.add(
+        digest = hashlib.sha256(self.id.text.encode()).hexdigest()
+        return invoice.rows.add(
             Payment,
-            id=self._id.hex,
+            id=self.id.hex,
             invoice_id=invoice.id.hex,
-            live_invoice_id=invoice.id.hex if self._status in LIVE else None,
-            status=self._status,
-            attempt=self._attempt,
+            live_invoice_id=invoice.id.hex,
+            status=PaymentStatus.CREATED.value,
+            attempt=invoice.attempts,
             amount=invoice.amount,
+            amount_refunded=0,
             currency=invoice.terms.currency,
-            provider=self._provider.name,
-            provider_account=self._provider.account,
-            provider_reference=self._reference,
-            payment_method=self._payment_method,
-            failure_code=self._failure_code,
-            failure_retryable=self._is_retryable,
-            failure_message=self._failure_message,
+            provider=provider.name,
+            provider_account=provider.account,
+            provider_reference="",
+            payment_method=payment_method,
+            failure_code="",
+            failure_retryable=None,
+            failure_message="",
             correlation_id=invoice.correlation_id,
-            created_at=self._created_at,
-            submitted_at=self._submitted_at,
-            ended_at=self._ended_at,
-            available_at=available_at,
-            reconciliations=reconciliations,
+            created_at=instant(invoice.now),
+            submitted_at=None,
+            ended_at=None,
+            available_at=None,
+            reconciliations=0,
             idempotency_owner=MERCHANT,
             idempotency_operation="invoices.pay",
             idempotency_key_digest=digest,

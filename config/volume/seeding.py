@@ -19,11 +19,11 @@ from invoices.models import Customer, Entry, Invoice, InvoiceLine, Journal
 from outbox.models import SEQUENCER, Cursor, OutboxEvent
 from outbox.services import leases
 from outbox.subscribers import registry as subscribers
-from payments.models import Payment, Receipt
+from payments.models import Dispute, Payment, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
-PARENTS_FIRST = (Customer, Invoice, InvoiceLine, Journal, Entry, Payment, Receipt, ProviderEvent)
-"""Events come last, once they have their positions."""
+PARENTS_FIRST = (Customer, Invoice, InvoiceLine, Journal, Entry, Payment, Receipt, Refund, Dispute, ProviderEvent)
+"""Events come last, once they have their positions. So do receipts of refunds that came back."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,13 +113,20 @@ def _store(*, rows: Rows) -> int:
 
     How many rows there were.
     """
-    written = sum(bulk_insert.insert(model, rows.of(model)) for model in PARENTS_FIRST)
+    written = 0
+    for model in PARENTS_FIRST:
+        written += bulk_insert.insert(model, [row for row in rows.of(model) if not _is_return(row)])
+    written += bulk_insert.insert(Receipt, [row for row in rows.of(Receipt) if _is_return(row)])
     cursors = list(Cursor.objects.select_for_update().order_by("subscriber", "shard"))
     heads = {cursor.shard: cursor.position for cursor in cursors if cursor.subscriber == SEQUENCER}
     events = rows.of(OutboxEvent)
     ends = _number(events, heads)
     _move([cursor for cursor in cursors if cursor.position == heads[cursor.shard]], ends)
     return written + bulk_insert.insert(OutboxEvent, events)
+
+
+def _is_return(row: Row) -> bool:
+    return row.get("returned_refund_id") is not None
 
 
 def _number(events: Sequence[Row], heads: dict[int, int]) -> dict[int, int]:

@@ -1,5 +1,7 @@
 """Customers and invoices. An invoice's page shows everything that has happened to it."""
 
+import datetime
+
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -13,16 +15,21 @@ from config.admin import (
     ReasonedAction,
     RecentValuesFilter,
     Said,
+    bounded_count,
+    looks,
 )
 from config.admin.dashboard import Tile, tile_of_status
-from config.admin.timeline import Subject, TimelineAdmin, Window
+from config.admin.timeline import Item, Subject, TimelineAdmin, Window
 from config.api.principals import Principal
-from config.kernel import money
+from config.kernel import clock, money
 from invoices import services
 from invoices.admin.paying import PAY_AGAIN, unless_being_paid
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from payments.models import Payment
+
+LATE_SECONDS = 60
+"""A payment that should have been made by itself longer ago than this is worth a look."""
 
 
 @admin.register(Customer)
@@ -34,7 +41,7 @@ class CustomerAdmin(ReadOnlyAdmin):
 
 class LineInline(ReadOnlyInline):
     model = InvoiceLine
-    fields = ["position", "description", "quantity", "unit_amount", "amount"]
+    fields = ["position", "description", "quantity", "unit_amount", "tax_amount", "amount"]
     ordering = ["position"]
     currency_path = "invoice__currency"
     per_page = 50
@@ -55,8 +62,8 @@ class InvoiceAdmin(TimelineAdmin):
     list_filter = ["status", ("currency", RecentValuesFilter), ("created_at", MadeDateFilter)]
     search_fields = ["number__exact", "order_id__exact"]
     search_help_text = _("Any id, number or order id")
-    id_search_fields = ["customer", "payments", "receipts", "journals"]
-    readonly_fields = ["amount_due"]
+    id_search_fields = ["customer", "payments", "receipts", "refunds", "disputes", "journals"]
+    readonly_fields = ["amount_due", "retries"]
     fieldsets = [
         (
             None,
@@ -64,7 +71,8 @@ class InvoiceAdmin(TimelineAdmin):
                 "fields": [
                     ("status", "amount", "amount_due"),
                     ("number", "order_id", "customer"),
-                    ("amount_paid", "amount_refunded", "attempts"),
+                    ("amount_paid", "amount_refunded", "tax_amount"),
+                    ("attempts", "next_attempt_at", "retries"),
                     ("created_at", "paid_at", "voided_at"),
                     ("due_on", "description", "id"),
                 ]
@@ -95,14 +103,26 @@ class InvoiceAdmin(TimelineAdmin):
     def amount_due(self, invoice: Invoice) -> str:
         return money.display(invoice.amount_due, invoice.currency)
 
+    @admin.display(description=_("tried again"))
+    def retries(self, invoice: Invoice) -> str:
+        """Its retry policy in words."""
+        policy = services.RetryPolicy.from_json(invoice.retry_policy)
+        if policy.max_attempts == 1:
+            return gettext("never by itself")
+        return gettext("up to %(max_attempts)s tries, %(base)s after the first, at most %(cap)s apart") % {
+            "max_attempts": policy.max_attempts,
+            "base": looks.age(policy.base_seconds),
+            "cap": looks.age(policy.cap_seconds),
+        }
+
     def subject(self, obj: Invoice, window: Window) -> Subject:
         payments = window.newest(Payment.objects.filter(invoice=obj), "created_at")
-        return Subject(invoice_id=obj.pk, payments=list(payments))
+        return Subject(invoice_id=obj.pk, payments=list(payments), next_attempt_at=obj.next_attempt_at)
 
 
 @admin.register(InvoiceLine)
 class InvoiceLineAdmin(ReadOnlyAdmin):
-    list_display = ["id", "invoice", "position", "description", "quantity", "unit_amount", "amount"]
+    list_display = ["id", "invoice", "position", "description", "quantity", "unit_amount", "tax_amount", "amount"]
     list_select_related = ["invoice"]
     currency_path = "invoice__currency"
     id_search_fields = ["invoice"]
@@ -111,4 +131,26 @@ class InvoiceLineAdmin(ReadOnlyAdmin):
 def attention() -> list[Tile]:
     """Invoices that will not be paid unless somebody does something."""
     why = gettext("declined for good; can be paid again")
-    return [tile_of_status(Invoice, InvoiceStatus.FAILED, gettext("Failed invoices"), detail=why)]
+    failed = tile_of_status(Invoice, InvoiceStatus.FAILED, gettext("Failed invoices"), detail=why)
+    return [failed, _overdue_retries()]
+
+
+def _overdue_retries() -> Tile:
+    """Payments that should have been made by themselves, and were not: the sweep does not run, or cannot."""
+    late = clock.now() - datetime.timedelta(seconds=LATE_SECONDS)
+    rows = Invoice.objects.filter(next_attempt_at__lt=late).order_by("next_attempt_at", "pk")
+    return Tile(
+        gettext("Overdue retries"),
+        bounded_count(rows),
+        looks.list_of(Invoice, next_attempt_at__lt=late.isoformat()),
+        looks.oldest_since(rows.values_list("next_attempt_at", flat=True).first()),
+        "bad",
+    )
+
+
+def timeline_next_attempt(subject: Subject, window: Window) -> list[Item]:
+    """What is to come: the payment that will be made by itself. No statement."""
+    at = subject.next_attempt_at
+    if at is None or (window.until is not None and at > window.until):
+        return []
+    return [Item(at=at, kind=gettext("To come"), icon="schedule", title=gettext("Next attempt"), order=(9,))]

@@ -1,13 +1,14 @@
 """The books: journals with their entries, and the trial balance that shows they are right."""
 
 import dataclasses
+import datetime
 import itertools
 from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -17,8 +18,13 @@ from django.utils.translation import gettext_lazy as _
 from config.admin import MadeDateFilter, ReadOnlyAdmin, ReadOnlyInline, RecentValuesFilter, looks
 from config.admin.timeline import Item, Subject, Window
 from config.kernel import money
+from invoices.ledger import trial_balance
+from invoices.ledger.trial_balance import Row
 from invoices.models import Entry, Journal
-from payments.models import Receipt
+from payments.models import Dispute, Receipt, Refund
+
+LATER_JOURNALS = 200_000
+"""A day's closing balances need a look at all later journals; of more there is only `manage.py trial_balance`."""
 
 
 def _debit(entry: Entry) -> str:
@@ -90,13 +96,19 @@ class EntryAdmin(_Sides, ReadOnlyAdmin):
         return [path("trial-balance/", view, name="invoices_entry_trial_balance"), *super().get_urls()]
 
     def trial_balance(self, request: HttpRequest) -> HttpResponse:
-        """Every account's debits, credits and balance, per currency. Reads all entries."""
+        """Every account's debits, credits and balance, per currency, of all time or of one day (?on=2026-11-21)."""
         if not self.has_view_permission(request):
             raise PermissionDenied
+        on = _day(request.GET.get("on", ""))
+        has_balance = on is None or trial_balance.journals_after(on, at_most=LATER_JOURNALS) < LATER_JOURNALS
+        rows = trial_balance.whole() if on is None else trial_balance.of_day(on, with_balance=has_balance)
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Trial balance"),
-            "currencies": _currencies(),
+            "currencies": _currencies(rows),
+            "on": on,
+            "has_balance": has_balance,
+            "is_refused": on is None and bool(request.GET.get("on")),
         }
         return TemplateResponse(request, "admin/trial_balance.html", context)
 
@@ -122,34 +134,53 @@ class _Currency:
     total: _Sum
 
 
-def _currencies() -> list[_Currency]:
-    sums = Entry.objects.values_list("currency", "account").annotate(
-        debits=Sum("amount", filter=Q(amount__gt=0), default=0),
-        credits=Sum("amount", filter=Q(amount__lt=0), default=0),
-    )
-    by_currency = itertools.groupby(sums.order_by("currency", "account"), key=lambda row: row[0])
-    return [_currency(code, [(row[1], row[2], row[3]) for row in rows]) for code, rows in by_currency]
+def _day(text: str) -> datetime.date | None:
+    try:
+        day = datetime.date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if day < datetime.date.max else None
 
 
-def _currency(code: str, sums: list[tuple[str, int, int]]) -> _Currency:
-    rows = [_sum(code, account, debits, credits) for account, debits, credits in sums]
-    debits, credits = sum(row[1] for row in sums), sum(row[2] for row in sums)
-    return _Currency(code, debits + credits == 0, rows, total=_sum(code, "", debits, credits))
+def _currencies(rows: Sequence[Row]) -> list[_Currency]:
+    by_currency = itertools.groupby(rows, key=lambda row: row.currency)
+    return [_currency(code, list(group)) for code, group in by_currency]
 
 
-def _sum(code: str, account: str, debits: int, credits: int) -> _Sum:
+def _currency(code: str, rows: list[Row]) -> _Currency:
+    balance = None if any(row.balance is None for row in rows) else sum(row.balance or 0 for row in rows)
+    total = Row(code, "", sum(row.debits for row in rows), sum(row.credits for row in rows), balance)
+    is_balanced = total.debits + total.credits == 0 and not balance
+    return _Currency(code, is_balanced, [_sum(row) for row in rows], total=_sum(total))
+
+
+def _sum(row: Row) -> _Sum:
     """Amounts without the currency, which stands above them; its address lists the account's entries."""
-    shown = [money.display(amount, code).removesuffix(f" {code}") for amount in (debits, -credits, debits + credits)]
-    return _Sum(account, looks.list_of(Entry, account=_account_name(account, code)), *shown)
+    code = row.currency
+    shown = [
+        "" if amount is None else money.display(amount, code).removesuffix(f" {code}")
+        for amount in (row.debits, -row.credits, row.balance)
+    ]
+    return _Sum(row.account, looks.list_of(Entry, account=_account_name(row.account, code)), *shown)
 
 
 def timeline_journals(subject: Subject, window: Window) -> list[Item]:
-    """The journals of the invoice, or those that the payment's receipts caused. Two statements, or three."""
+    """The journals of the invoice, or those that the payment's money caused. Two statements, or five."""
     journals = Journal.objects.filter(invoice_id=subject.invoice_id).prefetch_related("entries")
     if subject.payment_id is not None:
-        receipts = Receipt.objects.filter(payment_id=subject.payment_id).order_by("-id")
-        journals = journals.filter(source__in=list(receipts.values_list("id", flat=True)[: window.limit]))
+        journals = journals.filter(source__in=_sources(subject.payment_id, window.limit))
     return [_item(journal) for journal in window.newest(journals, "recorded_at")]
+
+
+def _sources(payment_id: str, limit: int) -> list[str]:
+    """The newest receipts, refunds and disputes of a payment."""
+    return [
+        id
+        for model in (Receipt, Refund, Dispute)
+        for id in model._default_manager.filter(payment_id=payment_id)
+        .order_by("-pk")
+        .values_list("pk", flat=True)[:limit]
+    ]
 
 
 def _item(journal: Journal) -> Item:

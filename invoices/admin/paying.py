@@ -1,9 +1,5 @@
 """Staff has an invoice paid once more: one form is one payment, however often it is sent."""
 
-import hashlib
-import hmac
-import json
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from config.admin import ReasonedAction, ReasonForm, Said, looks, unless_transition
-from config.api.idempotency import IdempotencyKey
+from config.admin import KeyedForm, ReasonedAction, Said, claim, looks, unless_transition
 from config.api.principals import Principal
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
@@ -26,8 +21,8 @@ from payments.models import Payment
 OPERATION = "admin.pay"
 
 
-class PayForm(ReasonForm):
-    """How to pay. `key` is minted when the form is opened, so a double click or a refresh pays once."""
+class PayForm(KeyedForm):
+    """How to pay: once, however often the form is sent."""
 
     provider = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
     payment_method = forms.CharField(
@@ -36,7 +31,6 @@ class PayForm(ReasonForm):
         widget=UnfoldAdminTextInputWidget,
         help_text=_("The provider's token, as in the latest payment; never a card number."),
     )
-    key = forms.CharField(max_length=100, widget=forms.HiddenInput)
 
     field_order = ["provider", "payment_method", "reason", "key"]
 
@@ -48,10 +42,9 @@ class PayForm(ReasonForm):
     @classmethod
     def about(cls, obj: Invoice) -> dict[str, Any]:
         latest = Payment.objects.filter(invoice=obj).order_by("-attempt").first()
-        return {
+        return super().about(obj) | {
             "provider": latest.provider if latest else settings.DEFAULT_PROVIDER,
             "payment_method": latest.payment_method if latest else "",
-            "key": secrets.token_urlsafe(24),
         }
 
     def clean_payment_method(self) -> str:
@@ -65,23 +58,13 @@ def _pay(
         actor=actor,
         invoice_id=invoice.pk,
         terms=services.PaymentTerms(provider=provider, payment_method=payment_method),
-        key=_key(actor, key, [invoice.pk, provider, payment_method]),
+        key=claim(actor=actor, operation=OPERATION, key=key, answers=[invoice.pk, provider, payment_method]),
         reason=reason,
     )
     said = {"id": created.row.pk, "attempt": created.row.attempt}
     if created.is_new:
         return Said(gettext("Payment %(id)s is on its way: attempt %(attempt)s.") % said)
     return Said(gettext("This form was sent before: payment %(id)s, attempt %(attempt)s.") % said, messages.WARNING)
-
-
-def _key(actor: Principal, key: str, answers: list[str]) -> IdempotencyKey:
-    message = json.dumps(answers).encode()
-    return IdempotencyKey(
-        owner=actor.owner,
-        operation=OPERATION,
-        digest=hashlib.sha256(key.encode()).hexdigest(),
-        fingerprint="v1:" + hmac.new(settings.FINGERPRINT_KEY.encode(), message, hashlib.sha256).hexdigest(),
-    )
 
 
 def unless_being_paid(transition: str) -> Callable[[Invoice], Any]:

@@ -1,5 +1,6 @@
 """What customers and invoices look like on the wire."""
 
+import dataclasses
 from typing import Any
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
@@ -7,15 +8,17 @@ from rest_framework import serializers
 
 from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField, MinorUnitsField
 from config.api.shared_fields import OutputSerializer
+from config.kernel import money
 from config.kernel.prepared import Select
 from invoices.models import Customer, Invoice, InvoiceLine
-from invoices.services import Line, NewInvoice
+from invoices.services import Line, NewInvoice, RetryPolicy
 from outbox.models import OutboxEvent
 from payments.api.serializers import PaymentSerializer
 from payments.models import Payment
 
 MAX_LINES = 500
 LATEST_EVENTS = 20
+_DAY_SECONDS = 86_400
 
 _lines = Select(InvoiceLine.objects.order_by("position"), "invoice")
 _payments = Select(Payment.objects.order_by("-attempt"), "invoice")
@@ -54,6 +57,26 @@ class LineInput(InputSerializer):
     description = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
     quantity = serializers.IntegerField(min_value=1, max_value=1_000_000, required=False, default=1)
     unit_amount = MinorUnitsField()
+    tax_amount = serializers.IntegerField(
+        min_value=0,
+        max_value=money.MAX_AMOUNT,
+        required=False,
+        default=0,
+        help_text="Tax in minor units, on top of quantity × unit_amount.",
+    )
+
+
+class RetryPolicyInput(InputSerializer):
+    """When a payment declined for a passing reason is tried again; what is left out is as in the settings.
+
+    After the n-th of `max_attempts` payments it is `base_seconds` × 2ⁿ⁻¹, at most `cap_seconds`, and up to
+    `jitter_seconds` more. One attempt means that nothing is tried again.
+    """
+
+    max_attempts = serializers.IntegerField(min_value=1, max_value=20, required=False)
+    base_seconds = serializers.IntegerField(min_value=1, max_value=7 * _DAY_SECONDS, required=False)
+    cap_seconds = serializers.IntegerField(min_value=1, max_value=30 * _DAY_SECONDS, required=False)
+    jitter_seconds = serializers.IntegerField(min_value=0, max_value=_DAY_SECONDS, required=False)
 
 
 @extend_schema_serializer(
@@ -63,7 +86,10 @@ class LineInput(InputSerializer):
             "Lines",
             value={
                 "currency": "EUR",
-                "lines": [{"description": "Tea", "quantity": 3, "unit_amount": 400}, {"unit_amount": 50}],
+                "lines": [
+                    {"description": "Tea", "quantity": 3, "unit_amount": 400, "tax_amount": 84},
+                    {"unit_amount": 50},
+                ],
                 "number": "2026-0001",
                 "due_on": "2026-12-24",
             },
@@ -82,6 +108,7 @@ class InvoiceInput(InputSerializer):
     description = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
     due_on = serializers.DateField(required=False, allow_null=True, default=None)
     metadata = MetadataField()
+    retry_policy = RetryPolicyInput(required=False)
 
     alternatives = [["amount"], ["lines"]]
 
@@ -94,10 +121,12 @@ class InvoiceInput(InputSerializer):
         """What the service issues: one line over the whole amount when none were sent."""
         data = dict(self.validated_data)
         amount = data.pop("amount", None)
+        policy = data.pop("retry_policy", None)
         lines = [Line(**line) for line in data.pop("lines", [])]
         return NewInvoice(
             lines=lines or [Line(unit_amount=amount, description=data["description"])],
             customer_id=data.pop("customer"),
+            retry_policy=dataclasses.replace(RetryPolicy.default(), **policy) if policy else None,
             **data,
         )
 
@@ -105,9 +134,11 @@ class InvoiceInput(InputSerializer):
 class LineSerializer(OutputSerializer[InvoiceLine]):
     """A line of an invoice. Amounts are minor units of the invoice's currency."""
 
+    tax_amount = serializers.IntegerField(read_only=True)
+
     class Meta:
         model = InvoiceLine
-        fields = ["description", "quantity", "unit_amount", "amount"]
+        fields = ["description", "quantity", "unit_amount", "tax_amount", "amount"]
         read_only_fields = fields
 
 
@@ -123,12 +154,26 @@ class EventSerializer(OutputSerializer[OutboxEvent]):
         read_only_fields = fields
 
 
+class RetryPolicySerializer(serializers.Serializer[RetryPolicy]):
+    """When a payment declined for a passing reason is tried again, as it was decided when the invoice was issued."""
+
+    max_attempts = serializers.IntegerField(read_only=True)
+    base_seconds = serializers.IntegerField(read_only=True)
+    cap_seconds = serializers.IntegerField(read_only=True)
+    jitter_seconds = serializers.IntegerField(read_only=True)
+
+
 class InvoiceSummarySerializer(OutputSerializer[Invoice]):
     """An invoice as lists show it. Amounts are minor units of `currency`."""
 
     id = serializers.CharField(read_only=True)
     customer = serializers.CharField(source="customer_id", read_only=True, allow_null=True)
+    tax_amount = serializers.IntegerField(read_only=True, help_text="The tax in the amount.")
     amount_due = serializers.IntegerField(read_only=True)
+    retry_policy = serializers.SerializerMethodField()
+    next_attempt_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="When the next payment is made by itself; null when none is to be."
+    )
 
     class Meta:
         model = Invoice
@@ -141,17 +186,24 @@ class InvoiceSummarySerializer(OutputSerializer[Invoice]):
             "description",
             "due_on",
             "amount",
+            "tax_amount",
             "amount_paid",
             "amount_refunded",
             "amount_due",
             "currency",
             "attempts",
+            "retry_policy",
+            "next_attempt_at",
             "metadata",
             "created_at",
             "paid_at",
             "voided_at",
         ]
         read_only_fields = fields
+
+    @extend_schema_field(RetryPolicySerializer)
+    def get_retry_policy(self, invoice: Invoice) -> Any:
+        return RetryPolicy.from_json(invoice.retry_policy).to_json()
 
 
 class InvoiceSerializer(InvoiceSummarySerializer):

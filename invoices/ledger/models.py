@@ -17,6 +17,7 @@ class JournalKind(models.TextChoices):
     DISPUTE_OPENED = "dispute_opened", _("dispute opened")
     DISPUTE_WON = "dispute_won", _("dispute won")
     DISPUTE_LOST = "dispute_lost", _("dispute lost")
+    DISPUTE_REINSTATED = "dispute_reinstated", _("dispute won after it was lost")
     FEE = "fee", _("fee")
     PAYOUT = "payout", _("payout")
 

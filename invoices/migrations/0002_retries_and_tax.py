@@ -45,7 +45,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='journal',
             name='kind',
-            field=models.CharField(choices=[('invoice_issued', 'invoice issued'), ('invoice_voided', 'invoice voided'), ('capture', 'capture'), ('receipt_applied', 'receipt applied'), ('refund', 'refund'), ('refund_of_unapplied', 'refund of unapplied money'), ('refund_returned', 'refund returned'), ('dispute_opened', 'dispute opened'), ('dispute_won', 'dispute won'), ('dispute_lost', 'dispute lost'), ('fee', 'fee'), ('payout', 'payout')], max_length=40),
+            field=models.CharField(choices=[('invoice_issued', 'invoice issued'), ('invoice_voided', 'invoice voided'), ('capture', 'capture'), ('receipt_applied', 'receipt applied'), ('refund', 'refund'), ('refund_of_unapplied', 'refund of unapplied money'), ('refund_returned', 'refund returned'), ('dispute_opened', 'dispute opened'), ('dispute_won', 'dispute won'), ('dispute_lost', 'dispute lost'), ('dispute_reinstated', 'dispute won after it was lost'), ('fee', 'fee'), ('payout', 'payout')], max_length=40),
         ),
         migrations.AddIndex(
             model_name='invoice',

@@ -56,6 +56,28 @@ def test_an_invoice_with_lines_is_created_and_read_back(api: ApiConsumer) -> Non
     check_invariants()
 
 
+def test_a_line_has_tax_on_top(api: ApiConsumer) -> None:
+    """It is in the amounts of the line and of the invoice, and is told apart."""
+    lines = [{"quantity": 3, "unit_amount": 400, "tax_amount": 84}, {"unit_amount": 50}]
+    created = api.post("invoices", {"currency": "EUR", "lines": lines}).json()
+    assert (created["amount"], created["tax_amount"]) == (1334, 84)
+    assert [(line["amount"], line["tax_amount"]) for line in created["lines"]] == [(1284, 84), (50, 0)]
+    check_invariants()
+
+
+def test_an_invoice_says_when_it_is_tried_again(api: ApiConsumer, settings: Any) -> None:
+    """What is left out of the policy is as in the settings, and stays so when these change."""
+    settings.PAYMENT_RETRY_POLICY = {"max_attempts": 3, "base_seconds": 60, "cap_seconds": 3600, "jitter_seconds": 10}
+    usual, own = api.create_invoice(), api.create_invoice(retry_policy={"max_attempts": 5, "base_seconds": 7})
+    assert usual["retry_policy"] == settings.PAYMENT_RETRY_POLICY
+    changed = {"max_attempts": 5, "base_seconds": 7, "cap_seconds": 3600, "jitter_seconds": 10}
+    assert own["retry_policy"] == changed
+    assert own["next_attempt_at"] is None
+    settings.PAYMENT_RETRY_POLICY = changed | {"max_attempts": 1}
+    assert api.get(f"invoices/{own['id']}").json()["retry_policy"] == changed
+    assert Invoice.objects.get(id=own["id"]).retry_policy == changed
+
+
 def test_getting_an_invoice_takes_four_statements_whatever_its_history(api: ApiConsumer) -> None:
     """Invoice, lines, payments, events; authentication is counted apart."""
     invoice = api.create_invoice()
@@ -112,6 +134,16 @@ def test_an_unknown_currency_is_refused_by_name(api: ApiConsumer, currency: obje
         ({"currency": "EUR", "amount": 1, "metadata": {"a": {"b": 1}}}, "metadata"),
         ({"currency": "EUR", "amount": 1, "metadata": [1]}, "metadata"),
         ({"currency": "EUR", "amount": 1, "nummer": "1"}, "nummer"),
+        ({"currency": "EUR", "lines": [{"unit_amount": 1, "tax_amount": -1}]}, "lines.0.tax_amount"),
+        ({"currency": "EUR", "lines": [{"unit_amount": 1, "tax_amount": 0.5}]}, "lines.0.tax_amount"),
+        ({"currency": "EUR", "lines": [{"unit_amount": 1, "tax_amount": MAX_AMOUNT}]}, "amount"),
+        ({"currency": "EUR", "amount": 1, "tax_amount": 1}, "tax_amount"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": None}, "retry_policy"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": {"max_attempts": 0}}, "retry_policy.max_attempts"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": {"max_attempts": 21}}, "retry_policy.max_attempts"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": {"base_seconds": "60"}}, "retry_policy.base_seconds"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": {"jitter_seconds": -1}}, "retry_policy.jitter_seconds"),
+        ({"currency": "EUR", "amount": 1, "retry_policy": {"attempts": 1}}, "retry_policy.attempts"),
         ({"currency": "EUR", "amount": 1, "number": "x" * 101}, "number"),
         ({"currency": "EUR", "amount": 1, "description": "4242 4242 4242 4242"}, "description"),
         ({"currency": "EUR", "amount": 1, "metadata": {"card": "4242424242424242"}}, "metadata.card"),

@@ -1,10 +1,10 @@
-"""Filters of the payment list."""
+"""Filters of the lists of payments, refunds, receipts and disputes."""
 
 import django_filters
 
 from config.api.filters import IdFilter, MadeFilter
-from payments.models import Payment
-from payments.states import PaymentStatus
+from payments.models import Dispute, Payment, Receipt, Refund
+from payments.states import DisputeStatus, PaymentStatus, ReceiptStatus, RefundStatus
 
 
 class PaymentFilter(django_filters.FilterSet):
@@ -20,4 +20,53 @@ class PaymentFilter(django_filters.FilterSet):
 
     class Meta:
         model = Payment
+        fields: list[str] = []
+
+
+class RefundFilter(django_filters.FilterSet):
+    """status, payment, invoice, receipt, provider, provider_reference exactly; created_from and created_before."""
+
+    status = django_filters.MultipleChoiceFilter(choices=RefundStatus.choices)
+    payment = IdFilter(field_name="payment_id")
+    invoice = IdFilter(field_name="invoice_id")
+    receipt = IdFilter(field_name="receipt_id")
+    provider = django_filters.CharFilter()
+    provider_reference = django_filters.CharFilter()
+    created_from = MadeFilter(field_name="created_at", lookup_expr="gte")
+    created_before = MadeFilter(field_name="created_at", lookup_expr="lt")
+
+    class Meta:
+        model = Refund
+        fields: list[str] = []
+
+
+class ReceiptFilter(django_filters.FilterSet):
+    """status, payment, invoice, provider, provider_reference exactly; received_from and received_before."""
+
+    status = django_filters.MultipleChoiceFilter(choices=ReceiptStatus.choices)
+    payment = IdFilter(field_name="payment_id")
+    invoice = IdFilter(field_name="invoice_id")
+    provider = django_filters.CharFilter()
+    provider_reference = django_filters.CharFilter()
+    received_from = MadeFilter(field_name="received_at", lookup_expr="gte")
+    received_before = MadeFilter(field_name="received_at", lookup_expr="lt")
+
+    class Meta:
+        model = Receipt
+        fields: list[str] = []
+
+
+class DisputeFilter(django_filters.FilterSet):
+    """status, payment, invoice, provider, provider_reference exactly; opened_from and opened_before."""
+
+    status = django_filters.MultipleChoiceFilter(choices=DisputeStatus.choices)
+    payment = IdFilter(field_name="payment_id")
+    invoice = IdFilter(field_name="invoice_id")
+    provider = django_filters.CharFilter()
+    provider_reference = django_filters.CharFilter()
+    opened_from = MadeFilter(field_name="opened_at", lookup_expr="gte")
+    opened_before = MadeFilter(field_name="opened_at", lookup_expr="lt")
+
+    class Meta:
+        model = Dispute
         fields: list[str] = []

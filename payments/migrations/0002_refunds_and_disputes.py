@@ -29,6 +29,7 @@ class Migration(migrations.Migration):
                 ('evidence_due_at', models.DateTimeField(help_text='Until when the provider takes evidence.', null=True)),
                 ('opened_at', models.DateTimeField()),
                 ('closed_at', models.DateTimeField(null=True)),
+                ('reinstated_at', models.DateTimeField(help_text='When the provider said that it was won after all: lost stays, the money is ours again.', null=True)),
             ],
         ),
         migrations.CreateModel(
@@ -160,6 +161,10 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='receipt',
             constraint=models.CheckConstraint(condition=models.Q(('status__in', ['unapplied', 'applied', 'refunding', 'refunded'])), name='payments_receipt_status'),
+        ),
+        migrations.AddIndex(
+            model_name='receipt',
+            index=models.Index(fields=['amount_unapplied'], name='payments_receipt_unapplied'),
         ),
         migrations.RunSQL(
             "UPDATE payments_receipt SET amount_applied = CASE status WHEN 'applied' THEN amount ELSE 0 END,"

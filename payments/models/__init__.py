@@ -1,8 +1,12 @@
-"""Payments (attempts at an invoice), receipts (money that arrived), refunds and disputes (money that went back)."""
+"""Payments (attempts at an invoice), receipts (money that arrived), refunds and disputes (money that went back).
+
+And settlement: the provider's books beside ours.
+"""
 
 from payments.models.disputes import Dispute
 from payments.models.payments import Payment
 from payments.models.receipts import Receipt
 from payments.models.refunds import Refund
+from payments.models.settlement import Difference, SettlementLine, SettlementRun
 
-__all__ = ["Dispute", "Payment", "Receipt", "Refund"]
+__all__ = ["Difference", "Dispute", "Payment", "Receipt", "Refund", "SettlementLine", "SettlementRun"]

@@ -28,6 +28,9 @@ class Dispute(DisputeMachine, PreparedModel):
     evidence_due_at = models.DateTimeField(null=True, help_text=_("Until when the provider takes evidence."))
     opened_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    reinstated_at = models.DateTimeField(
+        null=True, help_text=_("When the provider said that it was won after all: lost stays, the money is ours again.")
+    )
 
     class Meta:
         constraints = [

@@ -66,7 +66,10 @@ class Receipt(ReceiptMachine, PreparedModel):
                 name="payments_receipt_refunded",
             ),
         ]
-        indexes = [models.Index(fields=["status", "id"], name="payments_receipt_status_id")]
+        indexes = [
+            models.Index(fields=["status", "id"], name="payments_receipt_status_id"),
+            models.Index(fields=["amount_unapplied"], name="payments_receipt_unapplied"),
+        ]
         permissions = [("dispose_receipt", _("Can apply or return money that pays nothing"))]
 
     def __str__(self) -> str:

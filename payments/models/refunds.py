@@ -45,6 +45,9 @@ class Refund(RefundMachine, IdempotentModel):
     )
     reconciliations = models.PositiveSmallIntegerField(default=0, help_text=_("How often the provider has been asked."))
 
+    holds_nothing = False
+    """Made at the provider and heard of only when it had failed: nothing was ever reserved for it. Not stored."""
+
     class Meta(IdempotentModel.Meta):
         abstract = False
         constraints = [

@@ -77,7 +77,11 @@ Outcome = Succeeded | Declined | Pending | Canceled | Unknown | NotFound
 
 @dataclasses.dataclass(frozen=True)
 class ListedTransaction:
-    """One line of the provider's own books. `amount` is signed: what it did to our balance there."""
+    """One line of the provider's own books. `amount` is signed: what it did to our balance there.
+
+    `status` is what the line books: a charge or refund that "succeeded", a refund that "failed" after it had succeeded,
+    a dispute "opened" or "won". `charge_reference` names the charge it belongs to, where there is one and we are told.
+    """
 
     kind: Literal["charge", "refund", "dispute", "fee", "payout"]
     reference: str
@@ -86,6 +90,7 @@ class ListedTransaction:
     currency: str
     status: str
     created_at: datetime.datetime
+    charge_reference: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,27 @@
 """Every write to payments and receipts."""
 
+from payments.services.cancelling import cancel_payment, check_cancelable
+from payments.services.disposing import (
+    Disposition,
+    NotDisposable,
+    ReceiptNotFound,
+    check_disposable,
+    dispose_receipt,
+)
 from payments.services.locks import PaymentNotFound
 from payments.services.manual import NotManual, ReferenceTaken, check_settled_by_hand, confirm_payment, fail_payment
 from payments.services.outcomes import EventResult
 from payments.services.provider_events import apply_event, find_spoken_of
-from payments.services.reconciliation import reconcile, sweep
+from payments.services.reconciliation import NobodyToAsk, check_reconcilable, reconcile, reconcile_now, sweep
+from payments.services.refund_locks import RefundNotFound
+from payments.services.refund_reconciliation import (
+    RefundSettledByHand,
+    check_refund_reconcilable,
+    reconcile_refund,
+    reconcile_refund_now,
+    sweep_refunds,
+)
+from payments.services.refund_submission import submit_refund
 from payments.services.refunding import (
     PaymentDisputed,
     RefundAmountInvalid,
@@ -12,6 +29,13 @@ from payments.services.refunding import (
     RefundTooLarge,
     check_refundable,
     request_refund,
+)
+from payments.services.refunds_by_hand import (
+    RefundNotManual,
+    RefundReferenceTaken,
+    check_refund_settled_by_hand,
+    confirm_refund,
+    fail_refund,
 )
 from payments.services.requesting import (
     AmountDiffers,
@@ -21,31 +45,76 @@ from payments.services.requesting import (
     pay_invoice,
     pay_order,
 )
+from payments.services.resolving import Capture, NoMoneyKnown, check_resolvable, resolve_payment
+from payments.services.retrying import retry_due
+from payments.services.settlement import (
+    NoBooks,
+    SettlementInterrupted,
+    SettlementReport,
+    WindowInvalid,
+    recent_window,
+    reconcile_recent_settlement,
+    reconcile_settlement,
+)
 from payments.services.submission import submit
 
 __all__ = [
     "AmountDiffers",
+    "Capture",
+    "Disposition",
     "EventResult",
     "InvoiceNotPayable",
+    "NoBooks",
+    "NoMoneyKnown",
+    "NobodyToAsk",
+    "NotDisposable",
     "NotManual",
     "PaymentAlreadyLive",
     "PaymentDisputed",
     "PaymentNotFound",
     "PaymentTerms",
+    "ReceiptNotFound",
     "ReferenceTaken",
     "RefundAmountInvalid",
     "RefundCurrencyDiffers",
+    "RefundNotFound",
+    "RefundNotManual",
+    "RefundReferenceTaken",
+    "RefundSettledByHand",
     "RefundTooLarge",
+    "SettlementInterrupted",
+    "SettlementReport",
+    "WindowInvalid",
     "apply_event",
+    "cancel_payment",
+    "check_cancelable",
+    "check_disposable",
+    "check_reconcilable",
+    "check_refund_reconcilable",
+    "check_refund_settled_by_hand",
     "check_refundable",
+    "check_resolvable",
     "check_settled_by_hand",
     "confirm_payment",
+    "confirm_refund",
+    "dispose_receipt",
     "fail_payment",
+    "fail_refund",
     "find_spoken_of",
     "pay_invoice",
     "pay_order",
+    "recent_window",
     "reconcile",
+    "reconcile_now",
+    "reconcile_recent_settlement",
+    "reconcile_refund",
+    "reconcile_refund_now",
+    "reconcile_settlement",
     "request_refund",
+    "resolve_payment",
+    "retry_due",
     "submit",
+    "submit_refund",
     "sweep",
+    "sweep_refunds",
 ]

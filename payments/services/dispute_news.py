@@ -34,8 +34,19 @@ def apply(
         dispute = _open(invoice, receipt, reference, news, actor, reason)
     if news.status != "opened" and dispute.status == DisputeStatus.OPEN:
         _close(invoice, dispute, news, actor, reason)
+    elif news.status == "won" and dispute.status == DisputeStatus.LOST and dispute.reinstated_at is None:
+        _reinstate(invoice, dispute, actor, reason)
     elif not is_new:
+        return _complete(dispute, news)
+    return EventResult.APPLIED
+
+
+def _complete(dispute: Dispute, news: DisputeNews) -> EventResult:
+    """The provider's books tell of a dispute without its reason and date, which its webhook brings later."""
+    if dispute.reason or dispute.evidence_due_at or not (news.reason or news.evidence_due_at):
         return EventResult.STALE
+    dispute.reason, dispute.evidence_due_at = news.reason, news.evidence_due_at
+    dispute.save(update_fields=["reason", "evidence_due_at"])
     return EventResult.APPLIED
 
 
@@ -70,12 +81,21 @@ def _close(invoice: Invoice, dispute: Dispute, news: DisputeNews, actor: Princip
     _post(journal, dispute)
 
 
+def _reinstate(invoice: Invoice, dispute: Dispute, actor: Principal, reason: str) -> None:
+    """Lost and won, in whatever order that is said, is the same money: no provider gives it back by mistake."""
+    dispute.reinstated_at = clock.now()
+    _record(invoice, dispute, events.DisputeReinstated, actor, reason)
+    dispute.save(update_fields=["reinstated_at"])
+    _post(JournalKind.DISPUTE_REINSTATED, dispute)
+
+
 def _post(kind: JournalKind, dispute: Dispute) -> None:
     holder = receipts.holder(dispute.provider)
     debit, credit = {
         JournalKind.DISPUTE_OPENED: (accounts.DISPUTED_FUNDS, holder),
         JournalKind.DISPUTE_WON: (holder, accounts.DISPUTED_FUNDS),
         JournalKind.DISPUTE_LOST: (accounts.DISPUTE_LOSSES, accounts.DISPUTED_FUNDS),
+        JournalKind.DISPUTE_REINSTATED: (holder, accounts.DISPUTE_LOSSES),
     }[kind]
     ledger.post(
         kind=kind,

@@ -95,21 +95,25 @@ class _Step:
         if not self.concerns(outcome.reference):
             return EventResult.STALE
         self._begin(outcome.reference)
+        self.end_canceled()
+        return EventResult.APPLIED
+
+    def end_canceled(self) -> None:
         self._end("cancel", events.PaymentCanceled)
         if not self._pay_with_held_money():
             invoices.end_payment(invoice=self.invoice, may_retry=True, actor=self.actor, reason=self.reason)
-        return EventResult.APPLIED
 
     def pending(self, outcome: Pending) -> EventResult:
         if not self.concerns(outcome.reference):
             return EventResult.STALE
-        if self.payment.status == PaymentStatus.PROCESSING and not self._is_news(outcome.reference):
+        is_news = self._is_news(outcome.reference)
+        if self.payment.status == PaymentStatus.PROCESSING and not is_news:
             return EventResult.STALE
         self._begin(outcome.reference)
         if self.payment.status == PaymentStatus.UNKNOWN:
             self._move("process", events.PaymentProcessing)
         self.payment.available_at = next_reconciliation(self.payment)
-        if self.payment.cancel_requested_at is not None:
+        if is_news and self.payment.cancel_requested_at is not None:
             self._ask_to_cancel()
         self.payment.save()
         return EventResult.APPLIED
@@ -169,7 +173,7 @@ class _Step:
             self.refuse(f"captured {outcome.amount} {outcome.currency} in account {outcome.account}")
             return
         self._end("succeed", events.PaymentSucceeded)
-        self._apply(receipt)
+        self._apply(receipt, is_only_money=self.invoice.attempts == 1)
 
     def _apply_late(self, receipt: Receipt) -> None:
         """Money for a payment that had ended: it pays the invoice unless another payment may still do so.
@@ -180,7 +184,7 @@ class _Step:
             reason = f"the invoice is {self.invoice.status} already"
             refunding.give_back(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=reason)
         elif not receipts.pays(receipt, self.invoice):
-            return
+            retrying.stop(invoice=self.invoice, actor=self.actor, reason=f"{receipt.id} has arrived instead")
         elif self.invoice.status == InvoiceStatus.PROCESSING:
             self._replace_unsent(receipt)
         else:
@@ -201,9 +205,10 @@ class _Step:
                 return True
         return False
 
-    def _apply(self, receipt: Receipt) -> None:
+    def _apply(self, receipt: Receipt, *, is_only_money: bool = False) -> None:
+        """The first money of the only payment there has been `is_only_money`: nothing else has come for the invoice."""
         receipts.apply(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=self.reason)
-        if self.invoice.attempts > 1:
+        if not is_only_money:
             refunding.give_back_surplus(
                 invoice=self.invoice, actor=self.actor, reason="the invoice has been paid by other money"
             )
@@ -231,6 +236,12 @@ def refuse(*, invoice: Invoice, payment: Payment, reference: str, actor: Princip
     db.require_transaction()
     step = _Step(invoice, payment, actor, "")
     return step.refuse(reason) if step.concerns(reference) else EventResult.STALE
+
+
+def cancel(*, invoice: Invoice, payment: Payment, actor: Principal, reason: str) -> None:
+    """Requires both locks. It was never sent, or there is nobody it was sent to: it ends without money, at once."""
+    db.require_transaction()
+    _Step(invoice, payment, actor, reason).end_canceled()
 
 
 def lose(*, invoice: Invoice, payment: Payment, actor: Principal, reason: str) -> EventResult:

@@ -6,11 +6,11 @@ from config.kernel.fields import by_id
 from config.kernel.prepared import Select
 from invoices.models import Invoice
 from payments.models import Payment, Receipt, Refund
-from payments.providers.base import DisputeNews, Outcome, Pending, ProviderEvent, Succeeded
-from payments.services import dispute_news, refunding
+from payments.providers.base import Declined, DisputeNews, Outcome, Pending, ProviderEvent, Succeeded
+from payments.services import dispute_news, refund_outcomes, refunding
 from payments.services.locks import lock_both
 from payments.services.outcomes import EventResult, apply_outcome, refuse
-from payments.services.refund_outcomes import apply_refund_outcome
+from payments.states import LIVE_REFUND
 
 _by_our_reference = Select(Payment.objects.all(), "id", "provider")
 _by_charge = Select(Payment.objects.order_by("id"), "provider", "provider_account", "provider_reference", limit=1)
@@ -51,11 +51,11 @@ def _apply(provider: str, event: ProviderEvent, outcome: Outcome, invoice: Invoi
     return apply_outcome(invoice=invoice, payment=payment, outcome=outcome, actor=actor, reason=event.type)
 
 
-def _mismatch(payment: Payment, event: ProviderEvent) -> str:
-    """What the event says that the payment is not; a capture's own amounts are compared when it is booked."""
-    if event.account != payment.provider_account:
+def _mismatch(row: Payment | Refund, event: ProviderEvent) -> str:
+    """What the event says that the payment or refund is not; a success's own amounts are compared when it is booked."""
+    if event.account != row.provider_account:
         return f"account {event.account}"
-    if event.amount not in (None, payment.amount) or event.currency not in ("", payment.currency):
+    if event.amount not in (None, row.amount) or event.currency not in ("", row.currency):
         return f"{event.amount} {event.currency}"
     return ""
 
@@ -68,40 +68,74 @@ def find_spoken_of(*, provider: str, account: str, our_reference: str, charge_re
 
 
 def _apply_to_refund(provider: str, event: ProviderEvent, outcome: Outcome) -> EventResult:
-    """Ours by our reference or by the provider's; one that names no reference of ours was made at the provider."""
+    """Ours by our reference or by the provider's; any other was made at the provider, of a charge that we know."""
     known = _find_refund(provider, event)
-    if known is None and event.our_reference:
-        return EventResult.UNKNOWN_REFERENCE
     receipt = known.receipt if known else _find_receipt(provider, event)
-    if receipt is None:
+    if receipt is None or (known is None and _names_nobodys(event.our_reference)):
         return EventResult.UNKNOWN_REFERENCE
     invoice, payment = lock_both(receipt.payment)
-    refund = Refund.objects.get(id=known.id) if known else _find_refund(provider, event)
+    refund = Refund.objects.select_related("receipt").get(id=known.id) if known else _find_refund(provider, event)
+    if refund is None and _may_be_ours(receipt, event):
+        return EventResult.UNKNOWN_REFERENCE
     correlation_id = (refund.correlation_id if refund else payment.correlation_id) or correlation.current()
     correlation.note(payment_id=payment.id, invoice_id=invoice.id, payment_correlation_id=correlation_id)
-    actor = Principal(kind="provider", id=provider)
     with correlation.bind(correlation_id):
-        if refund is None:
-            refund = refunding.adopt(
-                invoice=invoice,
-                receipt=Receipt.objects.get(id=receipt.id),
-                amount=event.amount or 0,
-                currency=event.currency,
-                reference=event.refund_reference,
-                actor=actor,
-                reason=f"{event.type}, made at the provider",
-            )
-        return apply_refund_outcome(
-            invoice=invoice, payment=payment, refund=refund, outcome=outcome, actor=actor, reason=event.type
-        )
+        refund = refund or _adopt(provider, event, invoice, receipt, outcome)
+        return _tell_refund(provider, event, outcome, invoice, payment, refund)
 
 
 def _find_refund(provider: str, event: ProviderEvent) -> Refund | None:
-    """Not locked."""
-    refunds = Refund.objects.filter(provider=provider)
-    if event.our_reference.startswith("re_") and (ours := by_id(refunds, event.our_reference)):
+    """Not locked. A second refund that the provider has made under a reference of ours is another refund."""
+    refunds = Refund.objects.filter(provider=provider).select_related("receipt__payment")
+    ours = by_id(refunds, event.our_reference) if _is_id_of_ours(event.our_reference) else None
+    if ours and ours.provider_reference in (None, event.refund_reference):
         return ours
     return refunds.filter(provider_account=event.account, provider_reference=event.refund_reference).first()
+
+
+def _is_id_of_ours(reference: str) -> bool:
+    """Refunds made at the provider may carry anything, the charge's reference for one."""
+    return reference.startswith("re_")
+
+
+def _names_nobodys(reference: str) -> bool:
+    return _is_id_of_ours(reference) and by_id(Refund.objects, reference) is None
+
+
+def _may_be_ours(receipt: Receipt, event: ProviderEvent) -> bool:
+    """A refund of ours over this amount may be the one while we have not learned which of the provider's it is."""
+    live = Refund.objects.filter(invoice=receipt.invoice_id, status__in=LIVE_REFUND, provider_reference__isnull=True)
+    return live.filter(charge_reference=event.charge_reference, amount=event.amount or 0).exists()
+
+
+def _adopt(provider: str, event: ProviderEvent, invoice: Invoice, receipt: Receipt, outcome: Outcome) -> Refund:
+    return refunding.adopt(
+        invoice=invoice,
+        receipt=Receipt.objects.get(id=receipt.id),
+        amount=event.amount or 0,
+        currency=event.currency,
+        reference=event.refund_reference,
+        actor=Principal(kind="provider", id=provider),
+        reason=f"{event.type}, made at the provider",
+        moves_nothing=isinstance(outcome, Declined),
+    )
+
+
+def _tell_refund(
+    provider: str, event: ProviderEvent, outcome: Outcome, invoice: Invoice, payment: Payment, refund: Refund
+) -> EventResult:
+    actor = Principal(kind="provider", id=provider)
+    mismatch = "" if isinstance(outcome, Succeeded) else _mismatch(refund, event)
+    if mismatch and isinstance(outcome, Pending):
+        return EventResult.STALE
+    if mismatch:
+        reason, reference = f"{event.type} over {mismatch}", event.refund_reference
+        return refund_outcomes.refuse(
+            invoice=invoice, payment=payment, refund=refund, reference=reference, actor=actor, reason=reason
+        )
+    return refund_outcomes.apply_refund_outcome(
+        invoice=invoice, payment=payment, refund=refund, outcome=outcome, actor=actor, reason=event.type
+    )
 
 
 def _find_receipt(provider: str, event: ProviderEvent) -> Receipt | None:

@@ -16,6 +16,7 @@ from payments import events
 from payments.models import Payment, Receipt, Refund
 from payments.providers import registry
 from payments.providers.base import Succeeded
+from payments.states import ReceiptStatus
 
 _by_capture = Select(Receipt.objects.all(), "provider", "provider_account", "provider_reference")
 
@@ -77,8 +78,9 @@ def _book(receipt: Receipt, kind: JournalKind, *, invoice: Invoice, actor: Princ
 
 
 def pays(receipt: Receipt, invoice: Invoice) -> bool:
-    """Whether what it has unapplied is exactly what is due."""
-    return (receipt.amount_unapplied, receipt.currency) == (invoice.amount_due, invoice.currency)
+    """Whether what it has unapplied is exactly what is due; a receipt pays once."""
+    fits = (receipt.amount_unapplied, receipt.currency) == (invoice.amount_due, invoice.currency)
+    return fits and receipt.status == ReceiptStatus.UNAPPLIED
 
 
 def apply(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> None:

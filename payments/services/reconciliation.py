@@ -7,21 +7,32 @@ import time
 
 from django.conf import settings
 
-from config.api.principals import system
+from config.api.principals import Principal, system
 from config.kernel import clock, db
+from config.kernel.errors import Conflict, ForbiddenTransition
+from invoices.models import Invoice
+from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import NotFound, Outcome, Unknown
 from payments.services import receipts
-from payments.services.locks import find, lock_known
+from payments.services.asking import account_changed, ask
+from payments.services.locks import find, lock_both, lock_known
 from payments.services.outcomes import EventResult, lose, send_to_review
+from payments.services.recording import record_payment
 from payments.services.schedule import delay_after, next_reconciliation
-from payments.services.submission import account_changed, ask, charge, correlated, record, submit
+from payments.services.submission import charge, correlated, record, submit
 from payments.states import IN_FLIGHT, PaymentStatus
 
 logger = logging.getLogger(__name__)
 
 ACTOR = system("payments.reconcile")
+
+
+class NobodyToAsk(Conflict):
+    """Payment {payment_id} is settled by hand: {provider} cannot be asked about it."""
+
+    code = "nobody_to_ask"
 
 
 def sweep(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
@@ -83,9 +94,31 @@ def reconcile(*, payment_id: str, wait: bool = True) -> EventResult:
         return record(payment=claim.payment, outcome=outcome, actor=ACTOR)
 
 
+def reconcile_now(*, actor: Principal, payment_id: str, reason: str = "") -> EventResult:
+    """Staff has the provider asked at once; what it says is recorded as theirs. The schedule goes on as it was.
+
+    STALE when nothing new is known, or the payment is being sent at this moment and the answer on its way. Raises
+    PaymentNotFound, ForbiddenTransition unless it is in flight, NobodyToAsk.
+    """
+    with correlated(payment_id) as known:
+        claim = _claim_by_hand(known, actor, reason)
+        if claim is None:
+            return EventResult.STALE
+        outcome = ask(lambda: _inquire(claim))
+        return record(payment=claim.payment, outcome=outcome, actor=actor, reason=reason)
+
+
+def check_reconcilable(payment: Payment) -> None:
+    """The provider can be asked about it. Raises ForbiddenTransition, NobodyToAsk."""
+    if payment.status not in IN_FLIGHT:
+        raise ForbiddenTransition(action="reconcile", resource="payment", status=payment.status, id=payment.id)
+    if not registry.get(payment.provider).settles_itself:
+        raise NobodyToAsk(payment_id=payment.id, provider=payment.provider)
+
+
 @dataclasses.dataclass(frozen=True)
 class _Claim:
-    """A payment to ask about. `may_resend`: no money has arrived that would pay the invoice without it."""
+    """A payment to ask about. `may_resend`: nobody wants it canceled, and no other money has come for the invoice."""
 
     payment: Payment
     may_resend: bool
@@ -108,8 +141,26 @@ def _claim(known: Payment, wait: bool) -> _Claim | None:
     payment.reconciliations += 1
     payment.available_at = next_reconciliation(payment)
     payment.save()
+    return _Claim(payment, may_resend=_is_still_wanted(invoice, payment))
+
+
+@db.transaction(idempotent=True)
+def _claim_by_hand(known: Payment, actor: Principal, reason: str) -> _Claim | None:
+    """Nothing is counted: asking often must not bring the payment to review."""
+    invoice, payment = lock_both(known)
+    check_reconcilable(payment)
+    is_being_sent = payment.status == PaymentStatus.PROCESSING and not payment.provider_reference
+    if is_being_sent and not _is_due(payment):
+        return None
+    event = events.PaymentReconcileRequested
+    record_payment(invoice=invoice, payment=payment, event=event, actor=actor, reason=reason)
+    return _Claim(payment, may_resend=_is_still_wanted(invoice, payment))
+
+
+def _is_still_wanted(invoice: Invoice, payment: Payment) -> bool:
+    """Whether it may be sent once more: nobody has asked to cancel it, and no held money would pay the invoice."""
     held = receipts.held_for(invoice)
-    return _Claim(payment, may_resend=not any(receipts.pays(receipt, invoice) for receipt in held))
+    return payment.cancel_requested_at is None and not any(receipts.pays(receipt, invoice) for receipt in held)
 
 
 def _is_due(payment: Payment) -> bool:
@@ -121,14 +172,19 @@ def _is_exhausted(payment: Payment) -> bool:
 
 
 def _inquire(claim: _Claim) -> Outcome:
-    """What the provider knows. Not found is never failed: inside its idempotency window the same key is sent again."""
+    """What the provider knows, having canceled it where that is wanted.
+
+    Not found is never failed: inside the provider's idempotency window the same key is sent again, unless it is no
+    longer wanted; a request to cancel that came while we asked is seen.
+    """
     payment = claim.payment
     provider = registry.get(payment.provider)
     if provider.account != payment.provider_account:
         return account_changed(payment)
-    outcome = provider.retrieve(payment_id=payment.id, provider_reference=payment.provider_reference)
+    call = provider.retrieve if payment.cancel_requested_at is None else provider.cancel
+    outcome = call(payment_id=payment.id, provider_reference=payment.provider_reference)
     if not isinstance(outcome, NotFound):
         return outcome
-    if not claim.may_resend:
-        return Unknown("the provider does not know this payment, and other money for its invoice has arrived")
+    if not claim.may_resend or find(payment.id).cancel_requested_at is not None:
+        return Unknown("the provider does not know this payment, which is no longer wanted")
     return charge(payment)

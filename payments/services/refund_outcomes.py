@@ -26,7 +26,8 @@ def apply_refund_outcome(
 ) -> EventResult:
     """Requires both locks and `refund` as it is under them. Late and repeated news is STALE.
 
-    A refund that fails after it has succeeded stays as it is: its money came back, and a receipt says so, once.
+    A refund that fails after it has succeeded stays as it is: its money came back, and a receipt says so, once. So does
+    one that succeeds after a person has failed it: what has left is another refund, which the provider made without us.
     """
     db.require_transaction()
     step = _Step(invoice, payment, refund, actor, reason)
@@ -57,11 +58,15 @@ class _Step:
         self.reason = reason
 
     def succeed(self, outcome: Succeeded) -> EventResult:
-        if not self._concerns(outcome.reference):
+        if self.refund.status == RefundStatus.FAILED:
+            return self._succeed_late(outcome)
+        if not self.concerns(outcome.reference):
             return EventResult.STALE
+        if self._is_anothers(outcome.reference):
+            return self.doubt(f"{outcome.reference} is the reference of another refund")
         expected = (self.refund.amount, self.refund.currency, self.refund.provider_account)
         if (outcome.amount, outcome.currency, outcome.account) != expected:
-            return self._doubt(f"refunded {outcome.amount} {outcome.currency} in account {outcome.account}")
+            return self.doubt(f"refunded {outcome.amount} {outcome.currency} in account {outcome.account}")
         self._begin(outcome.reference)
         self._settle_receipt()
         self._end("succeed", events.RefundSucceeded)
@@ -71,20 +76,25 @@ class _Step:
     def fail(self, outcome: Declined) -> EventResult:
         if self.refund.status == RefundStatus.SUCCEEDED:
             return self._take_back(outcome)
-        if not self._concerns(outcome.reference):
+        if not self.concerns(outcome.reference):
             return EventResult.STALE
+        if self._is_anothers(outcome.reference):
+            return self.doubt(f"{outcome.reference} is the reference of another refund")
         self._begin(outcome.reference)
         self.refund.failure_code = outcome.code[:100]
         self.refund.failure_message = outcome.message[:500]
         self._end("fail", events.RefundFailed)
-        self._release_receipt()
+        if not self.refund.holds_nothing:
+            self._release_receipt()
         return EventResult.APPLIED
 
     def pending(self, outcome: Pending) -> EventResult:
-        if not self._concerns(outcome.reference):
+        if not self.concerns(outcome.reference):
             return EventResult.STALE
         if self.refund.status == RefundStatus.PROCESSING and not self._is_news(outcome.reference):
             return EventResult.STALE
+        if self._is_anothers(outcome.reference):
+            return self.doubt(f"{outcome.reference} is the reference of another refund")
         self._begin(outcome.reference)
         if self.refund.status == RefundStatus.UNKNOWN:
             self._move("process", events.RefundProcessing)
@@ -101,10 +111,54 @@ class _Step:
         self.refund.save()
         return EventResult.APPLIED
 
-    def _concerns(self, reference: str) -> bool:
+    def give_up(self) -> None:
+        if self.refund.status == RefundStatus.PROCESSING:
+            self._move("lose", events.RefundUnknown)
+        self.refund.available_at = None
+        self.refund.save()
+
+    def doubt(self, what: str) -> EventResult:
+        """It cannot be right: the refund is unknown and asked about no more, until a person has looked."""
+        what = what[:500]
+        if not self.refund.is_live or (self.refund.failure_message == what and self.refund.available_at is None):
+            return EventResult.STALE
+        self._begin("")
+        self.refund.failure_message = self.reason = what
+        self.give_up()
+        return EventResult.APPLIED
+
+    def _succeed_late(self, outcome: Succeeded) -> EventResult:
+        """What the provider itself has failed stays failed; otherwise money has gone that we had given up on."""
+        if self.refund.provider_reference or not outcome.reference or self._is_anothers(outcome.reference):
+            return EventResult.STALE
+        made_there = refunding.adopt(
+            invoice=self.invoice,
+            receipt=self.receipt,
+            amount=outcome.amount,
+            currency=outcome.currency,
+            reference=outcome.reference,
+            actor=self.actor,
+            reason=f"{self.refund.id} had failed",
+        )
+        return _Step(self.invoice, self.payment, made_there, self.actor, self.reason).succeed(outcome)
+
+    def concerns(self, reference: str) -> bool:
         """News about a refund that is live, and about no other refund of the provider's than the one we know of."""
+        return self.refund.is_live and self._is_ours(reference)
+
+    def _is_ours(self, reference: str) -> bool:
         known = self.refund.provider_reference
-        return self.refund.is_live and (not known or not reference or reference == known)
+        return not known or not reference or reference == known
+
+    def _is_anothers(self, reference: str) -> bool:
+        """A provider that names one refund for two is not believed twice."""
+        return self._is_news(reference) and (
+            Refund.objects.filter(
+                provider=self.refund.provider,
+                provider_account=self.refund.provider_account,
+                provider_reference=reference,
+            ).exists()
+        )
 
     def _is_news(self, reference: str) -> bool:
         return bool(reference) and not self.refund.provider_reference
@@ -116,18 +170,6 @@ class _Step:
         if self.refund.status == RefundStatus.CREATED:
             self.refund.submitted_at = clock.wall()
             self._move("process", events.RefundProcessing)
-
-    def _doubt(self, what: str) -> EventResult:
-        """It cannot be right: the refund stays open and is asked about no more, until a person has looked."""
-        self.refund.failure_message = what[:500]
-        self.reason = what[:500]
-        if self.refund.status == RefundStatus.CREATED:
-            self._move("process", events.RefundProcessing)
-        if self.refund.status == RefundStatus.PROCESSING:
-            self._move("lose", events.RefundUnknown)
-        self.refund.available_at = None
-        self.refund.save()
-        return EventResult.APPLIED
 
     def _settle_receipt(self) -> None:
         self.receipt.amount_refunding -= self.refund.amount
@@ -175,6 +217,8 @@ class _Step:
 
     def _take_back(self, outcome: Declined) -> EventResult:
         """Its money came back: unapplied, once."""
+        if not self._is_ours(outcome.reference):
+            return EventResult.STALE
         if Receipt.objects.filter(returned_refund=self.refund).exists():
             return EventResult.STALE
         self.refund.failure_code = outcome.code[:100]
@@ -206,3 +250,27 @@ class _Step:
 
     def _record(self, event: type[events.RefundEvent]) -> None:
         refunding.record(invoice=self.invoice, refund=self.refund, event=event, actor=self.actor, reason=self.reason)
+
+
+def refuse(
+    *, invoice: Invoice, payment: Payment, refund: Refund, reference: str, actor: Principal, reason: str
+) -> EventResult:
+    """Requires both locks. What was said of the provider's refund `reference` cannot be right: a person must look.
+
+    STALE when it has ended, or is known by another reference.
+    """
+    db.require_transaction()
+    step = _Step(invoice, payment, refund, actor, "")
+    return step.doubt(reason) if step.concerns(reference) else EventResult.STALE
+
+
+def lose(*, invoice: Invoice, payment: Payment, refund: Refund, actor: Principal, reason: str) -> EventResult:
+    """Requires both locks. No answer has come: processing → unknown."""
+    db.require_transaction()
+    return _Step(invoice, payment, refund, actor, "").lose(reason)
+
+
+def give_up(*, invoice: Invoice, payment: Payment, refund: Refund, actor: Principal, reason: str) -> None:
+    """Requires both locks. Only a person can tell how it ended: it is unknown, and no longer asked about."""
+    db.require_transaction()
+    _Step(invoice, payment, refund, actor, reason).give_up()

@@ -13,14 +13,14 @@ from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_r
 from config.api.principals import Principal
 from config.celery import nudge
 from config.kernel import clock, correlation, db
-from config.kernel.errors import Conflict, ForbiddenTransition, Invalid
+from config.kernel.errors import Conflict, FieldError, ForbiddenTransition, Invalid
 from invoices.models import Invoice
 from outbox import services as outbox
 from payments import events
 from payments.models import Dispute, Payment, Receipt, Refund
 from payments.services import receipts
 from payments.services.locks import lock
-from payments.states import DisputeStatus, ReceiptStatus
+from payments.states import DisputeStatus, PaymentStatus, ReceiptStatus
 
 
 class RefundTooLarge(Conflict):
@@ -48,6 +48,10 @@ class PaymentDisputed(Conflict):
     """
 
     code = "payment_disputed"
+
+
+_NOT_POSITIVE = FieldError("amount", "not_positive", "Send at least 1, in minor units.")
+_WRONG_CURRENCY = FieldError("currency", RefundCurrencyDiffers.code, "Send the payment's currency, or leave it out.")
 
 
 def request_refund(
@@ -89,10 +93,11 @@ def _request(
     refund = build(
         receipt=receipt, amount=left if amount is None else amount, of_unapplied=False, reason=reason, key=key
     )
-    reserve(refund, receipt)
     created = insert_once(Refund, key, lambda: _inserted(refund))
-    record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
-    db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
+    if created.is_new:
+        reserve(refund, receipt)
+        record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
+        db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
     return created
 
 
@@ -104,30 +109,58 @@ def check_refundable(payment: Payment) -> int:
 
 
 def _refundable(payment: Payment) -> tuple[Receipt, int]:
-    """The receipt of the payment that has most left of what it has paid, and how much that is."""
+    """The receipt of the payment that has most left of what it has paid, and how much that is.
+
+    Money that has paid nothing is given back by disposing of its receipt.
+    """
     applied = [receipt for receipt in payment.receipts.order_by("id") if receipt.amount_applied]
+    if not applied and payment.status == PaymentStatus.SUCCEEDED:
+        raise RefundTooLarge(**_about_payment(payment, 0))
     if not applied:
         raise ForbiddenTransition(action="refund", resource="payment", status=payment.status, id=payment.id)
     return max(((receipt, _left(receipt)) for receipt in applied), key=lambda pair: pair[1])
 
 
 def _left(receipt: Receipt) -> int:
-    """What a lost dispute has taken is not there to be refunded."""
-    lost = receipt.disputes.filter(status=DisputeStatus.LOST).aggregate(total=Sum("amount"))["total"] or 0
-    return max(0, receipt.amount_refundable - lost)
+    return max(0, receipt.amount_refundable - amount_lost(receipt))
+
+
+def amount_lost(receipt: Receipt) -> int:
+    """What lost disputes have taken for good, in minor units: it is not there to be given back."""
+    lost = receipt.disputes.filter(status=DisputeStatus.LOST, reinstated_at=None)
+    total: int = lost.aggregate(total=Sum("amount"))["total"] or 0
+    return total
 
 
 def _check(payment: Payment, *, amount: int | None, currency: str | None, left: int) -> None:
-    about: dict[str, Any] = {"payment_id": payment.id, "amount_refundable": left, "currency": payment.currency}
+    about = _about_payment(payment, left)
     if currency not in (None, payment.currency):
-        raise RefundCurrencyDiffers(**about)
+        raise RefundCurrencyDiffers(errors=(_WRONG_CURRENCY,), **about)
     if amount is not None and amount < 1:
-        raise RefundAmountInvalid(**about)
-    dispute = Dispute.objects.filter(payment=payment, status=DisputeStatus.OPEN).order_by("id").first()
-    if dispute is not None:
-        raise PaymentDisputed(dispute_id=dispute.id, **about)
+        raise RefundAmountInvalid(errors=(_NOT_POSITIVE,), **about)
+    check_undisputed(payment, left=left)
     if not left or (amount is not None and amount > left):
         raise RefundTooLarge(**about)
+
+
+def check_undisputed(payment: Payment, *, left: int) -> None:
+    """No dispute is open that would give back twice. Raises PaymentDisputed, which says that `left` would be left."""
+    dispute = Dispute.objects.filter(payment=payment, status=DisputeStatus.OPEN).order_by("id").first()
+    if dispute is not None:
+        raise PaymentDisputed(dispute_id=dispute.id, **_about_payment(payment, left))
+
+
+def is_blocked(refund: Refund) -> bool:
+    """A dispute has come since it was requested: open, or lost with the money that was to go back."""
+    if Dispute.objects.filter(payment=refund.payment_id, status=DisputeStatus.OPEN).exists():
+        return True
+    receipt = Receipt.objects.get(id=refund.receipt_id)
+    left: int = receipt.amount_refundable + receipt.amount_unapplied
+    return amount_lost(receipt) > left
+
+
+def _about_payment(payment: Payment, left: int) -> dict[str, Any]:
+    return {"payment_id": payment.id, "amount_refundable": left, "currency": payment.currency}
 
 
 def give_back(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> Refund:
@@ -138,22 +171,33 @@ def give_back(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: s
     db.insert_before_commit(refund)
     record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
     if receipt.status == ReceiptStatus.UNAPPLIED:
-        receipts.move(
-            invoice=invoice,
-            receipt=receipt,
-            action="give_back",
-            event=events.ReceiptRefunding,
-            actor=actor,
-            reason=reason,
-        )
+        _leave(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
     db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
     return refund
 
 
-def give_back_surplus(*, invoice: Invoice, actor: Principal, reason: str) -> None:
-    """Requires the invoice's lock. Nothing is due any more: whatever has come for the invoice and paid nothing goes."""
+def _leave(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> None:
+    """All that it has unapplied is on its way back."""
+    receipts.move(
+        invoice=invoice,
+        receipt=receipt,
+        action="give_back",
+        event=events.ReceiptRefunding,
+        actor=actor,
+        reason=reason,
+    )
+
+
+def give_back_surplus(*, invoice: Invoice, actor: Principal, reason: str, spared: Payment | None = None) -> None:
+    """Requires the invoice's lock. Nothing is due any more: whatever has come for the invoice and paid nothing goes.
+
+    Left to a person is what is or was under dispute, and the money of `spared`.
+    """
+    disputed = Dispute.objects.filter(invoice=invoice, status__in=[DisputeStatus.OPEN, DisputeStatus.LOST])
+    kept = set(disputed.values_list("receipt_id", flat=True))
     for receipt in list(receipts.held_for(invoice)):
-        give_back(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
+        if receipt.id not in kept and receipt.payment_id != (spared and spared.id):
+            give_back(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
 
 
 def adopt(
@@ -165,29 +209,51 @@ def adopt(
     reference: str,
     actor: Principal,
     reason: str,
+    moves_nothing: bool = False,
 ) -> Refund:
-    """Requires the invoice's lock. The row of a refund that was made at the provider, its amount reserved.
+    """Requires the invoice's lock. The row of a refund of the charge of `receipt` that was made at the provider.
 
-    It takes what has paid the invoice before what has paid nothing. Raises RefundTooLarge and RefundCurrencyDiffers
-    while it does not fit what we know: the event is tried again, for a refund of ours may be about to fail.
+    Its amount is reserved: of what has paid the invoice before what has paid nothing, of the charge's own receipt
+    before what had come back of earlier refunds. Raises RefundTooLarge and RefundCurrencyDiffers while it does not fit
+    what we know: the event is tried again, for a refund of ours may be about to fail. One that is known to have failed
+    `moves_nothing`, so it needs nothing left and reserves nothing.
     """
     db.require_transaction()
-    about: dict[str, Any] = {
+    if currency != receipt.currency:
+        raise RefundCurrencyDiffers(**_about(receipt))
+    source, of_unapplied = (receipt, False) if moves_nothing else _source_of(receipt, amount)
+    refund = build(receipt=source, amount=amount, of_unapplied=of_unapplied, reason=reason)
+    refund.provider_reference = reference
+    refund.save(force_insert=True)
+    record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
+    if moves_nothing:
+        refund.holds_nothing = True
+        return refund
+    reserve(refund, source)
+    if source.status == ReceiptStatus.UNAPPLIED and not source.amount_unapplied:
+        _leave(invoice=invoice, receipt=source, actor=actor, reason=reason)
+    return refund
+
+
+def _source_of(receipt: Receipt, amount: int) -> tuple[Receipt, bool]:
+    """The receipt that has `amount` left, and whether it has it unapplied. Raises RefundTooLarge."""
+    returned = Receipt.objects.filter(
+        invoice=receipt.invoice_id, returned_refund__charge_reference=receipt.charge_reference
+    )
+    for source in (receipt, *returned.exclude(id=receipt.id).order_by("id")):
+        if 1 <= amount <= source.amount_refundable:
+            return source, False
+        if 1 <= amount <= source.amount_unapplied:
+            return source, True
+    raise RefundTooLarge(**_about(receipt))
+
+
+def _about(receipt: Receipt) -> dict[str, Any]:
+    return {
         "payment_id": receipt.payment_id,
         "amount_refundable": receipt.amount_refundable,
         "currency": receipt.currency,
     }
-    if currency != receipt.currency:
-        raise RefundCurrencyDiffers(**about)
-    of_unapplied = amount > receipt.amount_refundable
-    if not 1 <= amount <= (receipt.amount_unapplied if of_unapplied else receipt.amount_refundable):
-        raise RefundTooLarge(**about)
-    refund = build(receipt=receipt, amount=amount, of_unapplied=of_unapplied, reason=reason)
-    refund.provider_reference = reference
-    reserve(refund, receipt)
-    refund.save(force_insert=True)
-    record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
-    return refund
 
 
 def build(

@@ -111,11 +111,25 @@ def _pay(
     _check_payable(invoice, amount, currency)
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
     if created.is_new:
-        payment = created.row
-        record_payment(invoice=invoice, payment=payment, event=events.PaymentRequested, actor=actor, reason=reason)
-        invoices.start_payment(invoice=invoice, actor=actor, reason=reason)
-        db.after_commit(lambda: nudge("payments.submit", payment.id))
+        _begin(invoice=invoice, payment=created.row, actor=actor, reason=reason)
     return created
+
+
+def pay_again(*, invoice: Invoice, terms: PaymentTerms, actor: Principal, reason: str) -> Payment:
+    """Requires the invoice's lock. The next attempt at an open invoice, by itself: its number n makes it once.
+
+    Raises UnknownProvider.
+    """
+    db.require_transaction()
+    payment = _insert(invoice=invoice, terms=terms, key=None)
+    _begin(invoice=invoice, payment=payment, actor=actor, reason=reason)
+    return payment
+
+
+def _begin(*, invoice: Invoice, payment: Payment, actor: Principal, reason: str) -> None:
+    record_payment(invoice=invoice, payment=payment, event=events.PaymentRequested, actor=actor, reason=reason)
+    invoices.start_payment(invoice=invoice, actor=actor, reason=reason)
+    db.after_commit(lambda: nudge("payments.submit", payment.id))
 
 
 def _check_payable(invoice: Invoice, amount: int | None, currency: str | None) -> None:
@@ -128,7 +142,7 @@ def _check_payable(invoice: Invoice, amount: int | None, currency: str | None) -
         raise AmountDiffers(invoice_id=invoice.id, amount_due=invoice.amount_due, currency=invoice.currency)
 
 
-def _insert(*, invoice: Invoice, terms: PaymentTerms, key: IdempotencyKey) -> Payment:
+def _insert(*, invoice: Invoice, terms: PaymentTerms, key: IdempotencyKey | None) -> Payment:
     provider = registry.get(terms.provider)
     now = clock.now()
     return Payment.objects.create(

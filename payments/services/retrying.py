@@ -1,13 +1,25 @@
 """A declined payment is tried again by itself, as the invoice's policy says: a new payment, never the old one again."""
 
-from config.api.principals import Principal
-from config.kernel import clock, db
+import datetime
+import logging
+import time
+
+from django.conf import settings
+
+from config.api.principals import Principal, system
+from config.kernel import clock, correlation, db
 from invoices import services as invoices
 from invoices.models import Invoice
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
+from payments.services import receipts
 from payments.services.recording import record_payment
+from payments.services.requesting import PaymentTerms, pay_again
+
+logger = logging.getLogger(__name__)
+
+ACTOR = system("payments.retry")
 
 
 def end_declined(*, invoice: Invoice, payment: Payment, actor: Principal, reason: str = "") -> None:
@@ -35,3 +47,88 @@ def end_declined(*, invoice: Invoice, payment: Payment, actor: Principal, reason
         reason=reason,
         next_attempt_at=next_attempt_at,
     )
+
+
+def stop(*, invoice: Invoice, actor: Principal, reason: str) -> None:
+    """Requires the invoice's lock. If an attempt is scheduled it is not made, and the log says why."""
+    db.require_transaction()
+    if invoice.next_attempt_at is None:
+        return
+    invoices.stop_retrying(invoice=invoice)
+    record_payment(
+        invoice=invoice, payment=_latest(invoice), event=events.PaymentRetryStopped, actor=actor, reason=reason
+    )
+
+
+def retry_due(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
+    """Make the next payment of each invoice whose time has come, and return how many were made.
+
+    Stops after `budget_seconds` of real time; what somebody else has locked, or cannot be taken up, waits for later.
+    """
+    deadline = time.monotonic() + budget_seconds
+    due = list(
+        Invoice.objects.filter(next_attempt_at__lte=clock.now())
+        .order_by("next_attempt_at", "id")
+        .values_list("id", flat=True)[:limit]
+    )
+    made = 0
+    for invoice_id in due:
+        if time.monotonic() > deadline:
+            break
+        try:
+            made += _retry(invoice_id)
+        except Exception:
+            logger.exception("invoice %s could not be tried again and is put off", invoice_id)
+            _put_off(invoice_id)
+    return made
+
+
+@db.transaction(idempotent=True)
+def _retry(invoice_id: str) -> bool:
+    """Whether a payment was made. One transaction for each, so that a bad one undoes no other."""
+    invoice = _lock_due(invoice_id)
+    if invoice is None:
+        return False
+    latest = _latest(invoice)
+    with correlation.bind(correlation.accept_or_new(latest.correlation_id), invoice_id=invoice.id):
+        if obstacle := _obstacle(invoice, latest):
+            logger.error("invoice %s is not tried again: %s", invoice.id, obstacle)
+            stop(invoice=invoice, actor=ACTOR, reason=obstacle)
+            return False
+        terms = PaymentTerms(provider=latest.provider, payment_method=latest.payment_method)
+        pay_again(invoice=invoice, terms=terms, actor=ACTOR, reason=f"attempt {latest.attempt} was declined")
+    return True
+
+
+def _lock_due(invoice_id: str) -> Invoice | None:
+    """None when somebody else has it, or something has happened to it since it was found."""
+    invoice = Invoice.objects.select_for_update(skip_locked=True).filter(id=invoice_id).first()
+    is_due = invoice is not None and invoice.next_attempt_at is not None and invoice.next_attempt_at <= clock.now()
+    return invoice if is_due else None
+
+
+def _latest(invoice: Invoice) -> Payment:
+    return invoice.payments.order_by("-attempt")[0]
+
+
+def _obstacle(invoice: Invoice, latest: Payment) -> str:
+    """Why nothing can be tried by itself any more: whoever pays by hand chooses anew. Empty when nothing is wrong.
+
+    A payment method is a token of one account, so it is sent to no other.
+    """
+    if latest.provider not in settings.PROVIDERS:
+        return f"{latest.provider} is no longer configured"
+    if registry.get(latest.provider).account != latest.provider_account:
+        return f"{latest.provider} is no longer configured for the account {latest.provider_account}"
+    if any(receipts.held_for(invoice)):
+        return "money has arrived that somebody has to dispose of"
+    return ""
+
+
+@db.transaction(idempotent=False)
+def _put_off(invoice_id: str) -> None:
+    """One invoice that cannot be taken up must not stand in the way of the others."""
+    invoice = _lock_due(invoice_id)
+    if invoice is not None:
+        invoice.next_attempt_at = clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
+        invoice.save(update_fields=["next_attempt_at"])

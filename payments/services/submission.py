@@ -1,11 +1,7 @@
 """Sending a payment to its provider: claim under the locks, call outside any transaction, record."""
 
 import contextlib
-import datetime
-import logging
-from collections.abc import Callable, Iterator
-
-from django.conf import settings
+from collections.abc import Iterator
 
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
@@ -14,16 +10,13 @@ from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import ChargeRequest, Outcome, Unknown
+from payments.services.asking import account_changed, ask, lease_end, may_send
 from payments.services.locks import find, lock_both, lock_known
 from payments.services.outcomes import EventResult, apply_outcome
 from payments.services.recording import record_payment
 from payments.states import PaymentStatus
 
-logger = logging.getLogger(__name__)
-
 ACTOR = system("payments.submit")
-WINDOW_MARGIN_SECONDS = 3600
-"""How long before the provider forgets our key we stop sending it: clocks differ and calls take time."""
 
 
 def submit(*, payment_id: str, wait: bool = True) -> EventResult:
@@ -64,18 +57,11 @@ def _claim(known: Payment, wait: bool) -> Payment | None:
     if payment.status != PaymentStatus.CREATED:
         return None
     payment.submitted_at = clock.wall()
-    payment.available_at = _lease_end(payment)
+    payment.available_at = lease_end(payment)
     advance(payment, "process")
     record_payment(invoice=invoice, payment=payment, event=events.PaymentProcessing, actor=ACTOR)
     payment.save()
     return payment
-
-
-def _lease_end(payment: Payment) -> datetime.datetime | None:
-    """When the sweep holds this submission for lost; never for providers that cannot be asked."""
-    if not registry.get(payment.provider).settles_itself:
-        return None
-    return clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
 
 
 def charge(payment: Payment) -> Outcome:
@@ -87,7 +73,7 @@ def charge(payment: Payment) -> Outcome:
     provider = registry.get(payment.provider)
     if provider.account != payment.provider_account:
         return account_changed(payment)
-    if provider.settles_itself and not _key_is_remembered(payment, provider.idempotency_window_seconds):
+    if not may_send(payment, provider):
         return Unknown("it is too late to send this payment again safely")
     request = ChargeRequest(
         payment_id=payment.id,
@@ -98,29 +84,8 @@ def charge(payment: Payment) -> Outcome:
     return provider.charge(request)
 
 
-def account_changed(payment: Payment) -> Unknown:
-    """Nobody can be asked about a payment of an account that is no longer configured."""
-    return Unknown(f"{payment.provider} is no longer configured for the account {payment.provider_account}")
-
-
-def _key_is_remembered(payment: Payment, window_seconds: int) -> bool:
-    if payment.submitted_at is None:
-        return False
-    age = clock.wall() - payment.submitted_at
-    return age < datetime.timedelta(seconds=window_seconds - WINDOW_MARGIN_SECONDS)
-
-
-def ask(call: Callable[[], Outcome]) -> Outcome:
-    """Run a provider call. A bug in an adapter is a lost answer, never a failure: the money may have moved."""
-    try:
-        return call()
-    except Exception as error:
-        logger.exception("provider adapter raised")
-        return Unknown(f"adapter raised {type(error).__name__}")
-
-
 @db.transaction(idempotent=True)
-def record(*, payment: Payment, outcome: Outcome, actor: Principal) -> EventResult:
+def record(*, payment: Payment, outcome: Outcome, actor: Principal, reason: str = "") -> EventResult:
     """Apply a provider's answer about `payment`, which may have moved since, through the step that webhooks use."""
     invoice, current = lock_both(payment)
-    return apply_outcome(invoice=invoice, payment=current, outcome=outcome, actor=actor)
+    return apply_outcome(invoice=invoice, payment=current, outcome=outcome, actor=actor, reason=reason)

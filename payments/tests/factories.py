@@ -1,13 +1,15 @@
 """Payments made through the services, and what providers say about them."""
 
 import uuid
+from typing import Any
 
 from config.api.idempotency import IdempotencyKey
+from config.kernel import clock, db
 from invoices.models import Invoice
 from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from payments import services
-from payments.models import Payment
-from payments.providers.base import Succeeded
+from payments.models import Payment, Receipt, Refund
+from payments.providers.base import DisputeNews, Outcome, ProviderEvent, Succeeded
 
 
 def make_key(fingerprint: str = "v1:same", operation: str = "invoices.pay") -> IdempotencyKey:
@@ -32,3 +34,91 @@ def captured(
         currency=currency or payment.currency,
         account=payment.provider_account,
     )
+
+
+def make_paid(*, amount: int = 1250, currency: str = "EUR") -> Payment:
+    """A payment that has paid its invoice, by the charge `ch_<its id>`."""
+    payment = make_payment(invoice=make_invoice(amount, currency))
+    tell_payment(payment, captured(payment))
+    return payment
+
+
+def make_refund(payment: Payment, amount: int | None = None) -> Refund:
+    """A refund that nobody has sent yet."""
+    return services.request_refund(actor=MERCHANT_KEY, payment_id=payment.id, key=None, amount=amount).row
+
+
+@db.transaction(idempotent=False)
+def hear(event: ProviderEvent) -> str:
+    """As a verified webhook brings it."""
+    return services.apply_event(provider="simulated", event=event).value
+
+
+def tell_payment(payment: Payment, outcome: Outcome, **changes: Any) -> str:
+    """The provider says `outcome` of the payment's charge; what became of that."""
+    return hear(_event(payment, outcome=outcome, **{"our_reference": payment.id} | changes))
+
+
+def tell_refund(refund: Refund, outcome: Outcome, **changes: Any) -> str:
+    """The provider says `outcome` of a refund that it knows as `rf_<our id>`."""
+    told = {
+        "our_reference": refund.id,
+        "refund_reference": f"rf_{refund.id}",
+        "charge_reference": refund.charge_reference,
+        "amount": refund.amount,
+        "currency": refund.currency,
+    }
+    return hear(_event(refund.payment, refund_outcome=outcome, **told | changes))
+
+
+def tell_dashboard_refund(payment: Payment, outcome: Outcome, *, reference: str, amount: int, **changes: Any) -> str:
+    """The provider says `outcome` of a refund of the payment's charge that was made on its own pages."""
+    told = {"refund_reference": reference, "amount": amount}
+    return hear(_event(payment, refund_outcome=outcome, **told | changes))
+
+
+def tell_dispute(
+    payment: Payment,
+    status: Any,
+    *,
+    reference: str = "dp_1",
+    amount: int | None = None,
+    reason: str = "fraudulent",
+    **changes: Any,
+) -> str:
+    """The provider says "opened", "won" or "lost" of a dispute of the payment's charge."""
+    news = DisputeNews(
+        status=status,
+        amount=payment.amount if amount is None else amount,
+        currency=payment.currency,
+        reason=reason,
+    )
+    return hear(_event(payment, dispute=news, dispute_reference=reference, **changes))
+
+
+def refunded(refund: Refund, **changes: Any) -> Succeeded:
+    """The provider says it has given the money of `refund` back."""
+    facts = {
+        "reference": f"rf_{refund.id}",
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "account": refund.provider_account,
+    }
+    return Succeeded(**facts | changes)
+
+
+def receipt_of(payment: Payment) -> Receipt:
+    """Its only one, as it is now."""
+    return Receipt.objects.get(payment=payment)
+
+
+def _event(payment: Payment, **facts: Any) -> ProviderEvent:
+    usual = {
+        "type": "told",
+        "account": payment.provider_account,
+        "our_reference": "",
+        "charge_reference": f"ch_{payment.id}",
+        "amount": payment.amount,
+        "currency": payment.currency,
+    }
+    return ProviderEvent(id=f"evt_{uuid.uuid4().hex}", created_at=clock.now(), **usual | facts)

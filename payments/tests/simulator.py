@@ -15,6 +15,7 @@ from payments.providers.simulated.simulator.server import SimulatorServer
 def simulated_with(**options: Any) -> Iterator[None]:
     """`options` replace those of the simulated provider inside the block, and only there."""
     changed = settings.PROVIDERS | {"simulated": settings.PROVIDERS["simulated"] | options}
+    registry.get("simulated").close()  # type: ignore[attr-defined]
     registry.get.cache_clear()
     try:
         with override_settings(PROVIDERS=changed):

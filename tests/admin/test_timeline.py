@@ -21,7 +21,7 @@ from invoices.tests.factories import make_invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment
 from payments.tests.factories import make_payment
-from tests.admin.world import chief, decline, pay
+from tests.admin.world import chief, decline, dispute, pay, refund
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
 
@@ -71,6 +71,41 @@ def test_an_invoice_shows_all_that_happened_in_order() -> None:
         assert fact in text, fact
 
 
+def test_money_that_went_back_is_shown_with_its_journals() -> None:
+    """Refunds and disputes on the invoice's page and on the payment's, what is left of the receipt, and the books."""
+    paid = pay(make_invoice())
+    refund(paid, 1)
+    dispute(paid, 1, evidence_due_at="2026-12-24T12:00:00Z")
+    dispute(paid, 1, "dispute.lost")
+    for row in (paid.invoice, paid):
+        found = {(item.kind, item.title): item for item in shown(row)}
+        assert dict(found["Receipt", "12.50 EUR"].facts)["gone back"] == "0.01 EUR"
+        assert "fraudulent" in [value for _, value in found["Dispute", "0.01 EUR"].facts]
+        for expected in [
+            ("Refund", "0.01 EUR"),
+            ("Event", "refund.succeeded"),
+            ("Event", "dispute.opened"),
+            ("Provider event", "dispute.lost"),
+            ("Journal", "refund"),
+            ("Journal", "dispute opened"),
+            ("Journal", "dispute lost"),
+        ]:
+            assert expected in found, expected
+        assert "2026-12-24 12:00:00" in page_of(row).content.decode()
+
+
+def test_the_next_attempt_stands_at_the_end() -> None:
+    """What is to come, and only on the page that reaches so far."""
+    invoice = make_invoice()
+    decline(invoice)
+    (*_, last) = shown(fresh(invoice))
+    assert (last.kind, last.title, last.at) == ("To come", "Next attempt", fresh(invoice).next_attempt_at)
+    assert last.ago.startswith("in ")
+    earlier = shown(fresh(invoice), {"until": (last.at - datetime.timedelta(seconds=1)).isoformat()})
+    assert "Next attempt" not in [item.title for item in earlier]
+    assert "up to 3 tries, 1 min after the first, at most 1 h apart" in page_of(fresh(invoice)).content.decode()
+
+
 def test_a_payment_shows_its_slice() -> None:
     """Its own attempt, events, receipt and journals; nothing of the other attempt's."""
     invoice = make_invoice()
@@ -92,17 +127,20 @@ def statements(row: Invoice | Payment) -> int:
     return len(captured)
 
 
-def test_an_invoice_takes_eleven_statements_whatever_its_history() -> None:
+def test_an_invoice_takes_thirteen_statements_whatever_its_history() -> None:
     """The same with one attempt and with fifty, and one more for the payment it waits for; a payment's page too."""
     young, old = make_invoice(), make_invoice()
     pay(young)
     for _ in range(49):
         decline(fresh(old))
     paid = pay(fresh(old))
+    for number in range(20):
+        refund(paid, number)
+        dispute(paid, number)
     assert old.payments.count() == 50
-    assert statements(young) == statements(old) == 11
-    assert statements(make_payment().invoice) == 12
-    assert statements(young.payments.get()) == statements(paid) == 10
+    assert statements(young) == statements(old) == 13
+    assert statements(make_payment().invoice) == 14
+    assert statements(young.payments.get()) == statements(paid) == 17
 
 
 def long_story(attempts: int) -> Invoice:
@@ -149,7 +187,7 @@ def test_a_long_history_is_shown_from_its_newest_end() -> None:
 
 
 def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
-    """Eleven."""
+    """Thirteen."""
     invoice = long_story(timeline.SHOWN_ITEMS)
     client = chief()
     older = {"until": (invoice.created_at + datetime.timedelta(minutes=60)).isoformat()}
@@ -157,7 +195,7 @@ def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
     for query in ({}, older):
         with CaptureQueriesContext(connection) as captured:
             page_of(invoice, client, query)
-        assert len(captured) == 11
+        assert len(captured) == 13
 
 
 @pytest.mark.parametrize(

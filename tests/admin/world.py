@@ -1,8 +1,12 @@
 """What staff may meet: a row of everything, made through the services, trouble included."""
 
+import datetime
 import itertools
+import time
 from collections.abc import Sequence
+from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.test import Client
 
@@ -12,8 +16,13 @@ from invoices.models import Invoice
 from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
 from outbox.models import OutboxEvent
+from payments import services as payments
 from payments.models import Payment
+from payments.providers.simulated.simulator.core import SimulatorCore
+from payments.providers.simulated.simulator.in_process import InProcessTransport
+from payments.providers.simulated.simulator.objects import NewCharge
 from payments.tests.factories import make_payment
+from payments.tests.simulator import simulated_with
 from tests.api import ApiConsumer
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -52,15 +61,42 @@ def decline(invoice: Invoice, code: str = "insufficient_funds") -> Payment:
     return Payment.objects.get(pk=payment.pk)
 
 
+def refund(payment: Payment, number: int) -> None:
+    """The provider has given a little of it back by itself, and said so."""
+    about = {"reference": "", "charge": f"ch_{payment.pk}", "refund": f"re_{number}", "amount": 1}
+    assert answer_to(event_about(payment, "refund.succeeded", **about)) == "processed"
+
+
+def dispute(payment: Payment, number: int, type: str = "dispute.opened", **more: Any) -> None:
+    """The payer's bank has taken a little of it back."""
+    about = {"dispute": f"dp_{number}", "amount": 1, "reason": "fraudulent"} | more
+    assert answer_to(event_about(payment, type, **about)) == "processed"
+
+
+def settle(number: int) -> None:
+    """The provider's books of long ago, with a charge that nobody here knows."""
+    configured, then = settings.PROVIDERS["simulated"], time.time() - 10 * 86_400
+    core = SimulatorCore(seed=number, account=configured["account"], webhook_secret="secret")
+    core.charge(NewCharge(number, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=then)
+    with simulated_with(transport=InProcessTransport(core, now=time.time)):
+        moment = datetime.datetime.fromtimestamp(then, tz=datetime.UTC)
+        hour = datetime.timedelta(hours=1)
+        payments.reconcile_settlement(provider="simulated", since=moment - hour, until=moment + hour)
+    core.close()
+
+
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
         invoice = make_invoice(customer_id=make_customer().id, number=f"2026-{number}")
         decline(invoice)
         payment = pay(Invoice.objects.get(pk=invoice.pk))
+        refund(payment, number)
+        dispute(payment, number, evidence_due_at="2026-12-24T12:00:00Z")
         assert answer_to(event("charge.succeeded", charge=f"ch_{number}", amount=1, currency="EUR")) == "parked"
-        replayed = ProviderEvent.objects.get(our_reference=payment.pk)
+        replayed = ProviderEvent.objects.get(our_reference=payment.pk, type="charge.succeeded")
         inbound.replay(provider_event_id=replayed.pk, actor=principals.system("tests"), reason="to see it")
         Group.objects.create(name=f"Accounting {number}")
+        settle(number)
         ApiConsumer()
     outbox.drain()

@@ -45,7 +45,10 @@ MAY_CATCH_EVERYTHING = {
     "outbox/services/turns.py::take_for_process": "outside transactions: a cache that is away lets two relay at once",
     "outbox/services/turns.py::_take": "outside transactions: a cache that is away lets two relay at once",
     "payments/services/reconciliation.py::sweep": "around the transaction: one payment does not stop the others",
-    "payments/services/submission.py::ask": "outside transactions: a bug in an adapter is a lost answer",
+    "payments/services/settlement/differences.py::settle": "around the transaction: left to staff, the others go on",
+    "payments/services/refund_reconciliation.py::sweep_refunds": "around the transaction: the others are taken up",
+    "payments/services/retrying.py::retry_due": "around the transaction: one invoice does not stop the others",
+    "payments/services/asking.py::ask": "outside transactions: a bug in an adapter is a lost answer",
     "webhooks/inbound/services/applying.py::attempt": "around a savepoint: database errors pass, the try is noted",
     "webhooks/inbound/services/receiving.py::_read": "before the transaction: a parser's bug keeps the event",
 }

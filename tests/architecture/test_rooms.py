@@ -68,6 +68,8 @@ CONFIG = {
     "settings",
     "embedded",
     "volume",
+    "verification",
+    "test_clock",
     "observability",
     "management",
     "static",

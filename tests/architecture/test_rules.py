@@ -26,6 +26,7 @@ WALL_CLOCKS = {
 }
 MAY_READ_THE_WALL_CLOCK = {
     "config/kernel/clock.py": "the clock itself",
+    "config/test_clock/services.py": "what a test clock is ahead of",
     "config/health.py": "how long ago a worker was alive",
     "config/embedded/journey.py": "signs webhooks as a provider",
     "billing/backends.py": "how often a password was tried",
@@ -35,8 +36,11 @@ MAY_READ_THE_WALL_CLOCK = {
     "payments/providers/simulated/simulator/delivery.py": "the provider's own world, and its signatures",
     "payments/providers/simulated/simulator/server.py": "the provider's own world",
     "payments/services/outcomes.py": "how long the provider remembers a key",
+    "payments/services/asking.py": "how long the provider remembers a key",
     "payments/services/submission.py": "how long the provider remembers a key",
+    "payments/services/refund_submission.py": "how long the provider remembers a key",
     "payments/services/refund_outcomes.py": "how long the provider remembers a key",
+    "payments/services/settlement/reconciling.py": "the provider's books run on its own clock",
     "webhooks/inbound/services/receiving.py": "signatures",
 }
 

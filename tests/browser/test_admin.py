@@ -9,8 +9,9 @@ from django.contrib.auth.models import Group
 
 from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
-from payments.models import Receipt
+from payments.models import Payment, Receipt
 from payments.tests.factories import make_payment
+from tests.admin.world import dispute, refund, settle
 from tests.api import ApiConsumer
 from tests.browser.conftest import Browser
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -36,6 +37,10 @@ def world(transactional_db: None) -> World:
     invoice = make_invoice(customer_id=make_customer().id)
     payment = make_payment(invoice=invoice)
     assert answer_to(event_about(payment)) == "processed"
+    paid = Payment.objects.get(pk=payment.pk)
+    refund(paid, 1)
+    dispute(paid, 1)
+    settle(1)
     make_invoice()
     outbox.drain()
     ApiConsumer()

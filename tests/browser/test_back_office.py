@@ -13,7 +13,7 @@ from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
 from payments.models import Payment
 from payments.tests.factories import make_payment
-from tests.admin.world import decline, pay
+from tests.admin.world import decline, dispute, pay, refund
 from tests.browser.conftest import Browser
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
@@ -33,6 +33,8 @@ class Day:
     parked: str
     awaited: str
     transfer: str
+    money: str
+    review: str
 
 
 @pytest.fixture
@@ -51,9 +53,12 @@ def day(transactional_db: None) -> Day:
     answer_to(event_about(in_review, amount=1))
     Customer.objects.bulk_create(Customer(name=f"Customer {n}", created_at=clock.now()) for n in range(COUNTED_ROWS))
     transfer = make_payment(invoice=make_invoice(number="2026-0045"), provider="manual", token="")
+    refund(money := pay(make_invoice(amount=480050, number="2026-0046")), 1)
+    dispute(money, 1, evidence_due_at="2026-12-24T12:00:00Z")
+    dispute(money, 1, "dispute.won")
     outbox.drain()
     parked = ProviderEvent.objects.get(status="parked").pk
-    return Day(open_.pk, failed.pk, paid.pk, parked, transfer.invoice_id, transfer.pk)
+    return Day(open_.pk, failed.pk, paid.pk, parked, transfer.invoice_id, transfer.pk, money.pk, in_review.pk)
 
 
 def confirm(staff: Browser, reason: str) -> None:
@@ -108,10 +113,32 @@ def test_staff_confirms_a_bank_transfer(day: Day, staff: Browser) -> None:
     confirm(staff, "statement 2026/47")
     expect(staff.page.locator("#main")).to_contain_text("The money is booked.")
     expect(staff.page.locator("#timeline")).to_contain_text("statement 2026/47")
-    expect(staff.page.locator(".q-actions button:disabled")).to_have_count(2)
+    expect(staff.page.locator(".q-actions a")).to_have_text(["Refund"])
     staff.shoot("payment-confirmed")
     staff.open("invoices/invoice", day.awaited)
     expect(staff.page.locator("#timeline")).to_contain_text("invoice.paid")
+
+
+def test_staff_refunds_a_part_from_the_invoice_page(day: Day, staff: Browser) -> None:
+    """From the invoice over its payment to a refund on its way; what is left stands in the form."""
+    staff.page.fill(".q-find input", "2026-0046")
+    staff.page.press(".q-find input", "Enter")
+    staff.page.wait_for_selector("#timeline")
+    expect(staff.page.locator("#timeline")).to_contain_text("dispute won")
+    staff.shoot("invoice-refunded-and-disputed")
+    staff.page.locator("#timeline a", has_text="Attempt 1 over").click()
+    staff.shoot("payment-to-refund")
+    staff.page.click("a:text-is('Refund')")
+    expect(staff.page.locator("input[name=amount]")).to_have_value("4800.49")
+    staff.page.fill("input[name=amount]", "800.49")
+    staff.shoot("refund-form")
+    confirm(staff, "one of the machines was broken")
+    expect(staff.page.locator("#main")).to_contain_text("over 800.49 EUR is on its way.")
+    expect(staff.page.locator("#timeline")).to_contain_text("one of the machines was broken")
+    staff.shoot("payment-refunding")
+    staff.page.locator("#timeline a", has_text="800.49 EUR").first.click()
+    expect(staff.page.locator(".q-actions")).to_contain_text("is settled by simulated")
+    staff.shoot("refund")
 
 
 def test_staff_replays_an_event_and_sees_what_came_of_it(day: Day, staff: Browser) -> None:
@@ -163,6 +190,13 @@ PAGES = {
     "account": "/admin/invoices/entry/?account=receivable+EUR",
     "timeline-older": "/admin/invoices/invoice/{paid}/change/?until=2030-01-01T00:00:00%2B00:00",
     "event": "/admin/inbound/providerevent/{parked}/change/",
+    "payment-money": "/admin/payments/payment/{money}/change/",
+    "payment-refund": "/admin/payments/payment/{money}/refund/",
+    "payment-review": "/admin/payments/payment/{review}/change/",
+    "payment-resolve": "/admin/payments/payment/{review}/resolve/",
+    "refunds": "/admin/payments/refund/",
+    "receipts": "/admin/payments/receipt/",
+    "disputes": "/admin/payments/dispute/",
 }
 
 

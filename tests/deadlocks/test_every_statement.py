@@ -10,14 +10,16 @@ from typing import Any
 
 import pytest
 
+from config.api.principals import system
 from config.kernel import db
 from invoices.models import Customer, Invoice
 from outbox import services as outbox
 from outbox.models import OutboxEvent
 from payments import services
 from payments.models import Payment
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_key, make_payment
 from tests.api import ApiConsumer
+from tests.deadlocks.rows import rows
 from tests.faults import deadlock_at, statements_counted
 from tests.invariants import check_invariants
 from webhooks.inbound.models import ProviderEvent
@@ -96,6 +98,48 @@ def _park(api: ApiConsumer) -> Callable[[], Any]:
     return lambda: send(event)
 
 
+def _paid() -> Payment:
+    payment = make_payment()
+    send(event_about(payment))
+    return payment
+
+
+def _refund_by_webhook(api: ApiConsumer) -> Callable[[], Any]:
+    """One of ours, which nobody has sent as far as we know."""
+    payment = _paid()
+    refund = services.request_refund(actor=system("test"), payment_id=payment.id, key=make_key(), amount=400).row
+    event = event_about(payment, "refund.succeeded", reference=refund.id, refund=f"rf_{refund.id}", amount=400)
+    return lambda: send(event)
+
+
+def _refund_made_there(api: ApiConsumer) -> Callable[[], Any]:
+    payment = _paid()
+    event = event_about(payment, "refund.succeeded", reference=None, refund=f"rf_{payment.id}", amount=400)
+    return lambda: send(event)
+
+
+def _refund_returned(api: ApiConsumer) -> Callable[[], Any]:
+    """It had succeeded: a receipt is booked."""
+    payment = _paid()
+    about: dict[str, Any] = {"reference": None, "refund": f"rf_{payment.id}", "amount": 400}
+    send(event_about(payment, "refund.succeeded", **about))
+    event = event_about(payment, "refund.failed", **about)
+    return lambda: send(event)
+
+
+def _dispute_lost(api: ApiConsumer) -> Callable[[], Any]:
+    """Nobody has heard that it was opened."""
+    payment = _paid()
+    event = event_about(payment, "dispute.lost", dispute=f"dp_{payment.id}")
+    return lambda: send(event)
+
+
+def _second_capture(api: ApiConsumer) -> Callable[[], Any]:
+    """It goes back by itself."""
+    event = event_about(_paid(), charge=uuid.uuid4().hex)
+    return lambda: send(event)
+
+
 def _customer_stands(response: Any) -> None:
     customer = response.json()
     assert Customer.objects.get(id=customer["id"]).name == customer["name"]
@@ -131,6 +175,11 @@ USE_CASES = {
     "webhook: decline": UseCase(_decline, _event_stands),
     "webhook: late capture": UseCase(_late_capture, _event_stands),
     "webhook: park": UseCase(_park, _event_stands),
+    "webhook: refund": UseCase(_refund_by_webhook, _event_stands),
+    "webhook: refund made there": UseCase(_refund_made_there, _event_stands),
+    "webhook: refund returned": UseCase(_refund_returned, _event_stands),
+    "webhook: dispute lost": UseCase(_dispute_lost, _event_stands),
+    "webhook: second capture": UseCase(_second_capture, _event_stands),
 }
 
 
@@ -167,14 +216,14 @@ def test_deadlocks_without_end_are_a_503_with_nothing_stored(name: str) -> None:
         use_case.prepare(api)()
     for n in range(1, statements.seen + 1):
         act = use_case.prepare(api)
-        before = _rows()
+        before = rows()
         with deadlock_at(n, times=None) as faults:
             response = act()
         if not faults.faults:
             break
         assert response.status_code == 503, (name, n, faults.failed, response.content)
         assert response["Retry-After"]
-        assert _rows() == before, (name, n)
+        assert rows() == before, (name, n)
         use_case.check(act())
     check_invariants()
 
@@ -193,10 +242,3 @@ def test_a_deadlock_in_a_worker_loses_nothing() -> None:
     else:
         raise AssertionError("more statements than this test reaches")
     check_invariants()
-
-
-def _rows() -> dict[str, Any]:
-    return {
-        model.__name__: list(model.objects.order_by("pk").values())
-        for model in (Customer, Invoice, Payment, OutboxEvent, ProviderEvent)
-    }

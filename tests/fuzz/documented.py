@@ -13,7 +13,7 @@ from tests.fuzz.attack import DOCUMENT
 PROBLEM = "application/problem+json"
 TABLES = (
     *("invoices_customer", "invoices_invoice", "invoices_invoiceline", "invoices_journal", "payments_payment"),
-    *("payments_receipt", "outbox_outboxevent", "inbound_providerevent"),
+    *("payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent", "inbound_providerevent"),
 )
 
 

@@ -22,6 +22,7 @@ class Refusal:
 
 _IS_A_RULE = "a rule over two fields, in the description"
 _IS_A_SUM = "a limit on the sum"
+_OF_THE_PAYMENT = "only the payment knows its currency"
 
 REFUSALS = [
     Refusal(EVERY, "", "malformed_url", "NUL in a URL, which no database compares with"),
@@ -33,10 +34,15 @@ REFUSALS = [
     Refusal("GET /api/v1/customers", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/invoices", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/payments", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/refunds", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/receipts", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/disputes", "cursor", "invalid_cursor", "opaque"),
     Refusal("POST /api/v1/invoices", "lines", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),
     Refusal("POST /api/v1/invoices/{invoice_id}/pay", "payment_method", "required", _IS_A_RULE),
+    Refusal("POST /api/v1/payments/{payment_id}/refund", "", "refund_currency_differs", _OF_THE_PAYMENT),
+    Refusal("POST /api/v1/payments/{payment_id}/refund", "currency", "refund_currency_differs", _OF_THE_PAYMENT),
     Refusal("POST /api/v1/payments", "payment_method", "required", _IS_A_RULE),
     Refusal("POST /api/v1/payments", "description", "invalid", _IS_A_RULE),
 ]

@@ -12,6 +12,7 @@ from invoices.tests.factories import make_customer, make_invoice
 from payments.tests.factories import make_payment
 from tests.api import ApiConsumer
 from tests.fuzz import documented
+from tests.fuzz.back import money_for_bodies
 from tests.fuzz.effort import EFFORTS, some_of, try_out
 from tests.fuzz.mutations import every_change, mutated, written
 from tests.invariants import check_invariants
@@ -38,8 +39,29 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "POST /payments/{payment_id}/confirm": [{"reference": "RF18539007547034", "reason": "statement"}],
     "POST /payments/{payment_id}/fail": [{"failure_code": "not_received", "retryable": True, "reason": "late"}],
+    "POST /payments/{payment_id}/cancel": [{"reason": "another cart"}],
+    "POST /payments/{succeeded_id}/refund": [{"amount": 1, "currency": "EUR", "reason": "broken"}],
+    "POST /payments/{review_id}/resolve": [
+        {
+            "status": "succeeded",
+            "disposition": "split",
+            "capture": {"reference": "ch_99", "amount": 1, "currency": "EUR"},
+            "reason": "as they say",
+        },
+    ],
+    "POST /refunds/{refund_id}/confirm": [{"reference": "RF18539007547034", "reason": "statement"}],
+    "POST /refunds/{refund_id}/fail": [{"failure_code": "account_closed", "reason": "the bank says so"}],
+    "POST /receipts/{receipt_id}/dispose": [{"disposition": "return", "reason": "not ours"}],
 }
+DOCUMENTED_AS = {"succeeded_id": "payment_id", "review_id": "payment_id"}
 pytestmark = pytest.mark.django_db
+
+
+class Documented(dict[str, str]):
+    """The names of ids as the document has them."""
+
+    def __missing__(self, name: str) -> str:
+        return f"{{{DOCUMENTED_AS.get(name, name)}}}"
 
 
 @pytest.fixture
@@ -49,6 +71,7 @@ def ids(db: None) -> Iterator[dict[str, str]]:
         "customer_id": make_customer().id,
         "invoice_id": make_invoice().id,
         "payment_id": make_payment(provider="manual").id,
+        **money_for_bodies(),
     }
     check_invariants()
 
@@ -60,7 +83,7 @@ def assert_documented(api: ApiConsumer, ids: dict[str, str], operation: str, bod
     response = api.request(method, path[1:].format_map(ids), body, Idempotency_Key=f"key-{zlib.crc32(body)}")
     documented.check(
         method=method,
-        path=f"/api/v1{path}",
+        path="/api/v1" + path.format_map(Documented()),
         status=response.status_code,
         headers=response.headers,
         body=response.content,

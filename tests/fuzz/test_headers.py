@@ -13,6 +13,7 @@ from invoices.tests.factories import make_customer, make_invoice
 from payments.tests.factories import make_payment
 from tests.api import ApiConsumer
 from tests.fuzz import documented
+from tests.fuzz.back import make_money
 from tests.fuzz.effort import EFFORTS, some_of, try_out
 from tests.fuzz.mutations import ODD_TEXTS
 from tests.invariants import check_invariants
@@ -207,6 +208,12 @@ PARAMETERS = {
         "id",
     ],
 }
+OF_MONEY = ["status", "payment", "invoice", "provider", "provider_reference", "limit", "cursor"]
+PARAMETERS |= {
+    "/refunds": [*OF_MONEY, "receipt", "created_from", "created_before"],
+    "/receipts": [*OF_MONEY, "received_from", "received_before"],
+    "/disputes": [*OF_MONEY, "opened_from", "opened_before"],
+}
 ODD_INSTANTS = [
     "2026-11-20T12:00:00Z",
     "2026-11-20",
@@ -242,7 +249,7 @@ octets = texts.map(lambda text: text.encode("utf-8", "surrogatepass")) | st.bina
 def test_an_odd_query_gets_a_documented_answer(path: str, effort: str) -> None:
     """Any bytes as any parameter, repeated, unknown or without a value."""
     environ = {"HTTP_AUTHORIZATION": f"Bearer {ApiConsumer().secret}"}
-    make_customer(), make_invoice(), make_payment()
+    make_customer(), make_invoice(), make_payment(), make_money()
     pair = st.tuples(
         st.sampled_from(PARAMETERS[path]) | st.text(max_size=5),
         octets,
@@ -260,6 +267,14 @@ def test_an_odd_query_gets_a_documented_answer(path: str, effort: str) -> None:
     try_out(effort, check, query=queries)
 
 
+BODIES = {
+    "pay": b'{"payment_method": "tok_visa"}',
+    "resolve": b'{"status": "failed"}',
+    "dispose": b'{"disposition": "return"}',
+}
+"""Of the operations that take no empty one."""
+
+
 @EFFORTS
 @pytest.mark.parametrize(
     ("method", "path"),
@@ -272,6 +287,15 @@ def test_an_odd_query_gets_a_documented_answer(path: str, effort: str) -> None:
         ("GET", "/payments/{payment_id}"),
         ("POST", "/payments/{payment_id}/confirm"),
         ("POST", "/payments/{payment_id}/fail"),
+        ("POST", "/payments/{payment_id}/cancel"),
+        ("POST", "/payments/{payment_id}/refund"),
+        ("POST", "/payments/{payment_id}/resolve"),
+        ("GET", "/refunds/{refund_id}"),
+        ("POST", "/refunds/{refund_id}/confirm"),
+        ("POST", "/refunds/{refund_id}/fail"),
+        ("GET", "/receipts/{receipt_id}"),
+        ("POST", "/receipts/{receipt_id}/dispose"),
+        ("GET", "/disputes/{dispute_id}"),
     ],
 )
 def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
@@ -279,7 +303,7 @@ def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
     authorization = {"HTTP_AUTHORIZATION": f"Bearer {ApiConsumer().secret}"}
     keys = itertools.count(1)
     template = f"/api/v1{path}"
-    real = [make_customer().id, make_invoice().id, make_payment().id]
+    real = [make_customer().id, make_invoice().id, make_payment().id, *make_money()]
     almost = st.builds(
         lambda id, position, other: id[:position] + other + id[position + 1 :],
         st.sampled_from(real),
@@ -288,7 +312,7 @@ def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
     )
     ids = (octets | almost.map(lambda text: text.encode("utf-8", "surrogatepass"))).filter(lambda id: b"/" not in id)
     before, _, after = template.partition("{")
-    body = b'{"payment_method": "tok_visa"}' if path.endswith("/pay") else b""
+    body = BODIES.get(path.rpartition("/")[2], b"")
 
     def check(id: bytes) -> None:
         url = before + quote_from_bytes(id, safe="") + after.partition("}")[2]

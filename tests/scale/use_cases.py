@@ -28,13 +28,13 @@ from invoices.models import Customer, Invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent
 from payments import services as payments
-from payments.models import Payment
+from payments.models import Payment, Refund
 from tests.admin.world import chief
 from tests.api import ApiConsumer
 from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
-from webhooks.inbound.tests.sending import answer_to, event_about
+from webhooks.inbound.tests.sending import answer_to, event, event_about
 
 ACTOR = system("tests")
 
@@ -120,6 +120,42 @@ def sweep() -> None:
     assert inbound.sweep() == 1
 
 
+def refund() -> None:
+    """Twice the same amount, told of by the provider; one that was made there; a dispute of the charge."""
+    api = ApiConsumer()
+    with plans.aside():
+        payment = Payment.objects.filter(status="succeeded", provider="simulated", refunds=None, disputes=None)[0]
+    made = [api.post(f"payments/{payment.id}/refund", {"amount": 2}, key=f"refund-{n}").json() for n in (1, 1, 2)]
+    assert made[0]["id"] == made[1]["id"] != made[2]["id"]
+    about = {"charge": payment.provider_reference, "currency": payment.currency}
+    told = [
+        event("refund.succeeded", refund="rf_1", reference=made[0]["id"], amount=2, **about),
+        event("refund.failed", refund="rf_2", reference=made[2]["id"], amount=2, failure_code="odd", **about),
+        event("refund.succeeded", refund="rf_3", amount=1, **about),
+        event("dispute.opened", dispute="dsp_1", amount=1, reason="fraudulent", **about),
+        event("dispute.lost", dispute="dsp_1", amount=1, reason="fraudulent", **about),
+    ]
+    assert [answer_to(body) for body in told] == ["processed"] * len(told)
+
+
+def sweep_refunds_and_retries() -> None:
+    """With something due in each: a refund to send, one to ask about, an invoice to try again."""
+    now = clock.now() - datetime.timedelta(seconds=1)
+    with plans.aside():
+        payment = Payment.objects.filter(status="succeeded", provider="simulated", refunds=None, disputes=None)[0]
+        made = ApiConsumer().post(f"payments/{payment.id}/refund", {"amount": 2}, key="refund-1")
+        unsent = Refund.objects.get(id=made.json()["id"])
+        unknown = Refund.objects.filter(status__in=["processing", "unknown"]).order_by("id")[0]
+        for row in (unsent, unknown):
+            row.available_at = now
+            row.save()
+        invoice = Invoice.objects.filter(next_attempt_at__isnull=False).order_by("id")[0]
+        invoice.next_attempt_at = now
+        invoice.save()
+    assert payments.sweep_refunds() == 2
+    assert payments.retry_due() == 1
+
+
 def relay() -> None:
     """Number, read, deliver, release what was parked; and when there is nothing to do."""
     create_and_pay()
@@ -161,6 +197,8 @@ USE_CASES: list[Callable[[], None]] = [
     change_a_customer,
     get_one_of_each,
     sweep,
+    refund,
+    sweep_refunds_and_retries,
     relay,
     mend_the_log,
     replay,

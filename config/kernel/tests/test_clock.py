@@ -1,5 +1,7 @@
 import datetime
 
+import pytest
+
 from config.kernel import clock
 
 
@@ -12,3 +14,10 @@ def test_now_lies_between_two_readings_of_the_wall() -> None:
     """Without a test clock, business time is wall time."""
     before = datetime.datetime.now(datetime.UTC)
     assert before <= clock.now() <= datetime.datetime.now(datetime.UTC)
+
+
+def test_now_is_ahead_by_what_the_clock_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wall stays where it is."""
+    monkeypatch.setattr(clock, "_ahead", clock._ahead)
+    clock.follow(lambda: datetime.timedelta(days=3))
+    assert datetime.timedelta(days=2) < clock.now() - clock.wall() <= datetime.timedelta(days=3)

@@ -137,6 +137,7 @@ def transaction_of(document: Any) -> ListedTransaction:
         currency=_currency(line),
         status=identifier(line, "status", 100),
         created_at=instant(line.get("created_at")),
+        charge_reference=optional_identifier(line, "charge", 200),
     )
 
 

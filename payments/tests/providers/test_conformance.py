@@ -173,6 +173,7 @@ def test_partial_refunds_are_made_once_each(subject: Subject) -> None:
             ("refund", "re_1", -600),
             ("refund", "re_2", -600),
         ]
+        assert {line.charge_reference for line in lines} == {charge.reference}
 
 
 @able("succeeding")

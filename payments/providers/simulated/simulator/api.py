@@ -181,6 +181,7 @@ ROUTES = [
     _route("POST", "/control/charges/{id}/dispute", control.dispute_charge),
     _route("POST", "/control/refunds/{id}/settle", control.settle_refund),
     _route("POST", "/control/disputes/{id}/close", control.close_dispute),
+    _route("POST", "/control/payouts", control.pay_out),
     _route("GET", "/control/webhooks", control.list_webhooks),
     _route("POST", "/control/webhooks/{id}/resend", control.resend_webhook),
 ]

@@ -75,9 +75,9 @@ def refund_charge(core: SimulatorCore, request: Request, *, id: str, now: float)
 
 def dispute_charge(core: SimulatorCore, request: Request, *, id: str, now: float) -> Answer:
     fields = Fields(request)
-    amount = fields.optional_amount()
+    amount, reason = fields.optional_amount(), fields.text("reason", default="fraudulent", max_length=100)
     fields.finish()
-    return Answer(200, core.open_dispute(id, amount=amount, now=now).shown(account=core.account))
+    return Answer(200, core.open_dispute(id, amount=amount, reason=reason, now=now).shown(account=core.account))
 
 
 def close_dispute(core: SimulatorCore, request: Request, *, id: str, now: float) -> Answer:
@@ -85,6 +85,14 @@ def close_dispute(core: SimulatorCore, request: Request, *, id: str, now: float)
     outcome = cast(Literal["won", "lost"], fields.one_of("outcome", "won", "lost"))
     fields.finish()
     return Answer(200, core.close_dispute(id, outcome=outcome, now=now).shown(account=core.account))
+
+
+def pay_out(core: SimulatorCore, request: Request, *, now: float) -> Answer:
+    """{"currency": "EUR"} pays the balance out; with an amount, that much of it."""
+    fields = Fields(request)
+    amount, currency = fields.optional_amount(), fields.currency()
+    fields.finish()
+    return Answer(200, core.pay_out(currency=currency, amount=amount, now=now).shown())
 
 
 def list_webhooks(core: SimulatorCore, request: Request, *, now: float) -> Answer:

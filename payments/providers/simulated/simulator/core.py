@@ -38,7 +38,9 @@ class SimulatorCore:
         self._chance = Chance(seed=seed, store=self._store)
         self._keys = IdempotencyKeys(self._store)
         self.webhooks = WebhookQueue(store=self._store, account=account, chance=self._chance, dials=lambda: self.dials)
-        self._money = MoneyMoves(store=self._store, webhooks=self.webhooks, chance=self._chance)
+        self._money = MoneyMoves(
+            store=self._store, webhooks=self.webhooks, chance=self._chance, dials=lambda: self.dials
+        )
 
     def close(self) -> None:
         self._store.close()
@@ -78,7 +80,7 @@ class SimulatorCore:
     def _decide(self, charge: Charge, behaviour: Behaviour, *, now: float) -> Charge:
         decided = self._money.settle_charge(charge, failure_code=behaviour.failure_code, now=now)
         if behaviour.disputed and decided.status == "succeeded":
-            self._money.open_dispute(decided, amount=decided.amount, now=now)
+            self._money.open_dispute(decided, amount=decided.amount, reason="fraudulent", now=now)
         return decided
 
     def _accident(self, key: str, behaviour: Behaviour) -> LostAnswer | None:
@@ -234,19 +236,33 @@ class SimulatorCore:
             charge = self._by_either_id(charge_id)
             return self._make_refund(NewRefund(charge=charge.id, reference="", amount=amount), now=now)
 
-    def open_dispute(self, charge_id: str, *, amount: int | None, now: float) -> Dispute:
-        """The cardholder disputes a succeeded charge."""
+    def open_dispute(self, charge_id: str, *, amount: int | None, reason: str = "fraudulent", now: float) -> Dispute:
+        """The cardholder disputes a succeeded charge: its money is withdrawn until the dispute is won."""
         with self._store.transaction():
             charge = self._by_either_id(charge_id)
             if charge.status != "succeeded" or self._money.has_open_dispute(charge):
                 raise invalid(
                     "charge_not_disputable", "Only a succeeded charge without an open dispute can be disputed."
                 )
-            return self._money.open_dispute(charge, amount=amount or charge.amount, now=now)
+            return self._money.open_dispute(charge, amount=amount or charge.amount, reason=reason, now=now)
 
     def close_dispute(self, dispute_id: str, *, outcome: Literal["won", "lost"], now: float) -> Dispute:
         with self._store.transaction():
             return self._money.close_dispute(dispute_id, outcome=outcome, now=now)
+
+    def balance(self, currency: str) -> int:
+        """Minor units that the books hold for the merchant."""
+        row = self._store.first("SELECT SUM(amount) AS total FROM transactions WHERE currency = :c", c=currency)
+        return int(row["total"] or 0) if row else 0
+
+    def pay_out(self, *, currency: str, amount: int | None, now: float) -> Transaction:
+        """To the merchant's bank: `amount`, or all there is."""
+        with self._store.transaction():
+            balance = self.balance(currency)
+            wanted = balance if amount is None else amount
+            if not 0 < wanted <= balance:
+                raise invalid("balance_insufficient", f"There are {balance} {currency} to pay out.")
+            return self._money.pay_out(wanted, currency, now=now)
 
     def _by_either_id(self, charge_id: str) -> Charge:
         by_reference = self.charges(reference=charge_id, limit=1) if charge_id else []

@@ -4,6 +4,10 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+DAY = 86_400
+_UPPER_BOUNDS = {"evidence_seconds": 365 * DAY}
+"""Of dials that go further than others of their kind."""
+
 
 class InvalidDial(ValueError):
     """The dial does not exist or the value is out of its range."""
@@ -31,6 +35,16 @@ class Dials:
     """How long charges and refunds that settle later take."""
     hang_seconds: float = 30.0
     """How long a lost answer keeps its connection open before it is closed."""
+    evidence_seconds: float = 7.0 * DAY
+    """How long after a dispute was opened evidence is taken."""
+    fee_per_mille: int = 0
+    """What of each succeeded charge is booked as a fee, rounded down."""
+    fee_fixed: int = 0
+    """Minor units booked as a fee for each succeeded charge, beside the share."""
+
+    def fee_of(self, amount: int) -> int:
+        """The fee of a charge over `amount`, minor units."""
+        return amount * self.fee_per_mille // 1000 + self.fee_fixed
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -54,6 +68,8 @@ def _check(field: "dataclasses.Field[Any]", value: object) -> None:
 
 
 def _upper_bound(field: "dataclasses.Field[Any]") -> int:
+    if field.name in _UPPER_BOUNDS:
+        return _UPPER_BOUNDS[field.name]
     if field.name.endswith("_seconds"):
-        return 86_400
+        return DAY
     return 100 if field.type is int else 1

@@ -3,19 +3,22 @@
 All of them need their caller's transaction.
 """
 
+from collections.abc import Callable
 from typing import Any, Literal
 
+from payments.providers.simulated.simulator.dials import Dials
 from payments.providers.simulated.simulator.messages import Refused, missing
-from payments.providers.simulated.simulator.objects import Charge, Dispute, Refund
+from payments.providers.simulated.simulator.objects import Charge, Dispute, Refund, Transaction, iso
 from payments.providers.simulated.simulator.outgoing import WebhookQueue
 from payments.providers.simulated.simulator.store import Chance, Store
 
 
 class MoneyMoves:
-    def __init__(self, *, store: Store, webhooks: WebhookQueue, chance: Chance) -> None:
+    def __init__(self, *, store: Store, webhooks: WebhookQueue, chance: Chance, dials: Callable[[], Dials]) -> None:
         self._store = store
         self._webhooks = webhooks
         self._chance = chance
+        self._dials = dials
 
     def open_charge(
         self,
@@ -54,9 +57,30 @@ class MoneyMoves:
         status = "failed" if failure_code else "succeeded"
         settled = self._end_charge(charge, status, failure_code=failure_code)
         if not failure_code:
-            self._book("charge", charge.id, charge.reference, charge.amount, charge.currency, status, now=now)
+            self._book("charge", charge.id, charge, charge.amount, status, now=now)
+            self._book_fee(charge, now=now)
         self._tell(f"charge.{status}", settled, failure_code=failure_code, now=now)
         return settled
+
+    def _book_fee(self, charge: Charge, *, now: float) -> None:
+        fee = self._dials().fee_of(charge.amount)
+        if fee:
+            self._book("fee", self._chance.new_id("fee"), charge, -fee, "charged", now=now)
+
+    def pay_out(self, amount: int, currency: str, *, now: float) -> Transaction:
+        n = self._store.insert(
+            "transactions",
+            kind="payout",
+            reference=self._chance.new_id("po"),
+            our_reference="",
+            amount=-amount,
+            currency=currency,
+            status="paid",
+            created_at=now,
+        )
+        row = self._store.first("SELECT * FROM transactions WHERE n = :n", n=n)
+        assert row is not None
+        return Transaction.from_row(row)
 
     def cancel_charge(self, charge: Charge, *, now: float) -> Charge:
         canceled = self._end_charge(charge, "canceled", failure_code="")
@@ -104,7 +128,7 @@ class MoneyMoves:
             self._add_refunded(charge.id, -refund.amount)
         if refund.status == "succeeded" or not failure_code:
             moved = refund.amount if failure_code else -refund.amount
-            self._book("refund", refund.id, refund.reference, moved, refund.currency, status, now=now)
+            self._book("refund", refund.id, charge, moved, status, our_reference=refund.reference, now=now)
         self._tell(
             f"refund.{status}",
             charge,
@@ -122,7 +146,7 @@ class MoneyMoves:
             is not None
         )
 
-    def open_dispute(self, charge: Charge, *, amount: int, now: float) -> Dispute:
+    def open_dispute(self, charge: Charge, *, amount: int, reason: str, now: float) -> Dispute:
         dispute_id = self._chance.new_id("dp")
         self._store.insert(
             "disputes",
@@ -131,10 +155,12 @@ class MoneyMoves:
             amount=amount,
             currency=charge.currency,
             status="opened",
+            reason=reason,
+            evidence_due_at=now + self._dials().evidence_seconds,
             created_at=now,
         )
-        self._tell("dispute.opened", charge, dispute=dispute_id, amount=amount, now=now)
-        return self._dispute(dispute_id)
+        self._book("dispute", dispute_id, charge, -amount, "opened", now=now)
+        return self._tell_dispute(charge, self._dispute(dispute_id), now=now)
 
     def close_dispute(self, dispute_id: str, *, outcome: Literal["won", "lost"], now: float) -> Dispute:
         dispute = self._dispute(dispute_id)
@@ -142,8 +168,21 @@ class MoneyMoves:
             raise Refused(409, "invalid_request_error", "dispute_closed", f"The dispute is {dispute.status}.")
         self._store.execute("UPDATE disputes SET status = :status WHERE id = :id", id=dispute_id, status=outcome)
         charge = self._charge(dispute.charge)
-        self._tell(f"dispute.{outcome}", charge, dispute=dispute_id, amount=dispute.amount, now=now)
-        return self._dispute(dispute_id)
+        if outcome == "won":
+            self._book("dispute", dispute_id, charge, dispute.amount, "won", now=now)
+        return self._tell_dispute(charge, self._dispute(dispute_id), now=now)
+
+    def _tell_dispute(self, charge: Charge, dispute: Dispute, *, now: float) -> Dispute:
+        self._tell(
+            f"dispute.{dispute.status}",
+            charge,
+            dispute=dispute.id,
+            amount=dispute.amount,
+            reason=dispute.reason or None,
+            evidence_due_at=iso(dispute.evidence_due_at) if dispute.evidence_due_at else None,
+            now=now,
+        )
+        return dispute
 
     def _add_refunded(self, charge_id: str, amount: int) -> None:
         self._store.execute(
@@ -151,17 +190,27 @@ class MoneyMoves:
         )
 
     def _book(
-        self, kind: str, reference: str, our_reference: str, amount: int, currency: str, status: str, *, now: float
+        self,
+        kind: str,
+        reference: str,
+        charge: Charge,
+        amount: int,
+        status: str,
+        *,
+        our_reference: str | None = None,
+        now: float,
     ) -> None:
+        """A line about `charge`, under its reference of ours unless it has another."""
         self._store.insert(
             "transactions",
             kind=kind,
             reference=reference,
-            our_reference=our_reference,
+            our_reference=charge.reference if our_reference is None else our_reference,
             amount=amount,
-            currency=currency,
+            currency=charge.currency,
             status=status,
             created_at=now,
+            charge=charge.id,
         )
 
     def _tell(self, type: str, charge: Charge, *, now: float, failure_code: str = "", **changes: Any) -> None:

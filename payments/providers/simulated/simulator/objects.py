@@ -109,6 +109,8 @@ class Dispute:
     amount: int
     currency: str
     status: str
+    reason: str
+    evidence_due_at: float
     created_at: float
 
     @classmethod
@@ -117,13 +119,17 @@ class Dispute:
 
     def shown(self, *, account: str) -> dict[str, Any]:
         """As the API shows it."""
-        shown = {key: value for key, value in dataclasses.asdict(self).items() if key not in {"n", "created_at"}}
-        return {"object": "dispute", "account": account, **shown, "created_at": iso(self.created_at)}
+        shown = {key: value for key, value in dataclasses.asdict(self).items() if key != "n"}
+        instants = {name: iso(shown[name]) for name in ("evidence_due_at", "created_at")}
+        return {"object": "dispute", "account": account, **shown, **instants}
 
 
 @dataclasses.dataclass(frozen=True)
 class Transaction:
-    """One line of the simulator's books: `amount` is signed, what it did to the merchant's balance."""
+    """One line of the simulator's books: `amount` is signed, what it did to the merchant's balance.
+
+    `charge` is empty for payouts.
+    """
 
     n: int
     kind: str
@@ -133,6 +139,7 @@ class Transaction:
     currency: str
     status: str
     created_at: float
+    charge: str
 
     @classmethod
     def from_row(cls, row: sqlite3.Row) -> "Transaction":
@@ -141,7 +148,7 @@ class Transaction:
     def shown(self) -> dict[str, Any]:
         """As the API shows it."""
         shown = {key: value for key, value in dataclasses.asdict(self).items() if key != "n"}
-        return shown | {"created_at": iso(self.created_at)}
+        return shown | {"charge": self.charge or None, "created_at": iso(self.created_at)}
 
 
 def iso(timestamp: float) -> str:

@@ -37,12 +37,14 @@ CREATE INDEX IF NOT EXISTS refunds_by_reference ON refunds (reference);
 CREATE INDEX IF NOT EXISTS refunds_by_settles_at ON refunds (settles_at) WHERE settles_at IS NOT NULL;
 CREATE TABLE IF NOT EXISTS disputes (
     n INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, charge TEXT NOT NULL, amount INTEGER NOT NULL,
-    currency TEXT NOT NULL, status TEXT NOT NULL, created_at REAL NOT NULL
+    currency TEXT NOT NULL, status TEXT NOT NULL, created_at REAL NOT NULL, reason TEXT NOT NULL DEFAULT '',
+    evidence_due_at REAL NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS disputes_by_charge ON disputes (charge);
 CREATE TABLE IF NOT EXISTS transactions (
     n INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, reference TEXT NOT NULL, our_reference TEXT NOT NULL,
-    amount INTEGER NOT NULL, currency TEXT NOT NULL, status TEXT NOT NULL, created_at REAL NOT NULL
+    amount INTEGER NOT NULL, currency TEXT NOT NULL, status TEXT NOT NULL, created_at REAL NOT NULL,
+    charge TEXT NOT NULL DEFAULT ''
 );
 CREATE TABLE IF NOT EXISTS webhooks (
     n INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT NOT NULL, type TEXT NOT NULL, charge TEXT NOT NULL,
@@ -56,6 +58,12 @@ CREATE TABLE IF NOT EXISTS deliveries (
 );
 CREATE INDEX IF NOT EXISTS deliveries_by_webhook ON deliveries (webhook);
 """
+
+_ADDED_COLUMNS = {
+    "disputes": {"reason": "TEXT NOT NULL DEFAULT ''", "evidence_due_at": "REAL NOT NULL DEFAULT 0"},
+    "transactions": {"charge": "TEXT NOT NULL DEFAULT ''"},
+}
+"""What state files made by older simulators lack."""
 
 
 class StateInUse(Exception):
@@ -82,6 +90,11 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
+        for table, columns in _ADDED_COLUMNS.items():
+            there = {row["name"] for row in self._connection.execute(f"PRAGMA table_info({table})")}
+            for name, kind in columns.items():
+                if name not in there:
+                    self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind}")
 
     def close(self) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """Payments over HTTP: parse, one service call, translate."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics
+from rest_framework import generics, status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -13,6 +13,7 @@ from payments import services
 from payments.api import serializers
 from payments.api.filters import PaymentFilter
 from payments.models import Payment
+from payments.states import PaymentStatus
 
 _CREATED = {201: serializers.PaymentSerializer, 200: serializers.PaymentSerializer}
 
@@ -124,4 +125,42 @@ class PaymentFail(APIView):
         body = serializers.FailInput(data=request.data)
         body.is_valid(raise_exception=True)
         payment = services.fail_payment(actor=principal_of(request), payment_id=payment_id, **body.validated_data)
+        return Response(serializers.PaymentSerializer(payment).data)
+
+
+class PaymentCancel(APIView):
+    """Canceling a payment."""
+
+    required_scopes = {"POST": "payments:write"}
+
+    @extend_schema(
+        operation_id="payments_cancel",
+        summary="Cancel a payment: 200 when it has ended, 202 when the provider decides",
+        request=serializers.CancelInput,
+        responses={200: serializers.PaymentSerializer, 202: serializers.PaymentSerializer},
+    )
+    def post(self, request: Request, payment_id: str) -> Response:
+        body = serializers.CancelInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        payment = services.cancel_payment(actor=principal_of(request), payment_id=payment_id, **body.validated_data)
+        has_ended = payment.status == PaymentStatus.CANCELED
+        code = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
+        return Response(serializers.PaymentSerializer(payment).data, status=code)
+
+
+class PaymentResolve(APIView):
+    """Ending a payment that is in review."""
+
+    required_scopes = {"POST": "payments:write"}
+
+    @extend_schema(
+        operation_id="payments_resolve",
+        summary="Say how a payment in review ended, and what becomes of its money",
+        request=serializers.ResolveInput,
+        responses={200: serializers.PaymentSerializer},
+    )
+    def post(self, request: Request, payment_id: str) -> Response:
+        body = serializers.ResolveInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        payment = services.resolve_payment(actor=principal_of(request), payment_id=payment_id, **body.to_answers())
         return Response(serializers.PaymentSerializer(payment).data)

@@ -1,4 +1,4 @@
-"""What payments and receipts look like on the wire."""
+"""What payments look like on the wire, and what is said about them."""
 
 from typing import Any
 
@@ -9,9 +9,15 @@ from rest_framework import serializers
 from config.api.fields import CurrencyCodeField, InputSerializer, MinorUnitsField
 from config.api.shared_fields import OutputSerializer
 from invoices.services import Line, NewInvoice
+from payments import services
 from payments.models import Payment
 from payments.providers import registry
 from payments.services import PaymentTerms
+from payments.states import PaymentStatus
+
+DISPOSITIONS = ["apply", "return", "split"]
+"""What may become of money that pays nothing."""
+RESOLVE_DISPOSITIONS = [*DISPOSITIONS, "keep"]
 
 
 @extend_schema_serializer(
@@ -119,6 +125,53 @@ class FailInput(InputSerializer):
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
 
+class CancelInput(InputSerializer):
+    """POST /payments/{id}/cancel."""
+
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class CaptureInput(InputSerializer):
+    """Money that the provider has and nobody has told us of. `reference` is the provider's; each is booked once."""
+
+    reference = serializers.CharField(max_length=200)
+    amount = MinorUnitsField()
+    currency = CurrencyCodeField()
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Its money pays the invoice",
+            value={"status": "succeeded", "disposition": "apply", "reason": "the provider's support confirms it"},
+            request_only=True,
+        ),
+        OpenApiExample(
+            "Its money goes back",
+            value={"status": "failed", "disposition": "return", "reason": "paid in the wrong currency"},
+            request_only=True,
+        ),
+    ]
+)
+class ResolveInput(InputSerializer):
+    """POST /payments/{id}/resolve: how a payment in review ended, and what becomes of its money that pays nothing.
+
+    `apply` pays what is due with it, `return` gives it back, `split` pays what is due and gives the rest back, `keep`
+    leaves it unapplied. `capture` books money that the provider has and nobody has told us of.
+    """
+
+    status = serializers.ChoiceField(choices=[PaymentStatus.SUCCEEDED.value, PaymentStatus.FAILED.value])
+    disposition = serializers.ChoiceField(choices=RESOLVE_DISPOSITIONS, required=False, default="keep")
+    capture = CaptureInput(required=False)
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+    def to_answers(self) -> dict[str, Any]:
+        """What the service is told."""
+        data = dict(self.validated_data)
+        capture = data.pop("capture", None)
+        return data | {"capture": services.Capture(**capture) if capture else None}
+
+
 PAYMENT_EXAMPLE = {
     "id": "pay_01h455vb4pex5vsknk084sn02q",
     "invoice": "inv_01h455vb4pex5vsknk084sn02q",
@@ -136,6 +189,7 @@ PAYMENT_EXAMPLE = {
     "created_at": "2026-11-20T12:00:00Z",
     "submitted_at": None,
     "ended_at": None,
+    "cancel_requested_at": None,
 }
 
 
@@ -166,5 +220,6 @@ class PaymentSerializer(OutputSerializer[Payment]):
             "created_at",
             "submitted_at",
             "ended_at",
+            "cancel_requested_at",
         ]
         read_only_fields = fields

@@ -1,0 +1,135 @@
+"""All checks, by their names, run over one snapshot."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from django.db import models
+
+from config.kernel.fields import PrefixedIdField
+from config.verification import card_numbers, dossiers, histories, journals, money, wholes
+from config.verification.dossiers import Dossier
+from config.verification.snapshot import HIGHEST, LOWEST, Snapshot
+from config.verification.violations import Report, Violation
+
+CHECKS = {
+    "lines": "an invoice's lines add up to its amount and tax, in their order",
+    "live_payment": "an invoice has at most one live payment, and is processing exactly while it has one",
+    "attempts": "an invoice's payments are numbered without a gap, and counted",
+    "retries": "the next payment is planned only for open invoices",
+    "amount_paid": "what has paid an invoice is what its receipts applied, all of it when it is paid",
+    "amount_refunded": "what counts as refunded is what succeeded refunds gave back",
+    "captures": "a payment that succeeded has its receipt",
+    "double_charge": "of a payment that was captured more than once, the surplus has gone or is going back",
+    "receipt_parts": "each cent of a receipt is in one place, and its status says so",
+    "refund_reservations": "what is reserved and gone of a receipt is what its refunds are, and no more than it has",
+    "references": "what refers to each other belongs together, and is there",
+    "journal_balance": "every journal balances per currency",
+    "journal_missing": "every fact that moves money has its journal",
+    "journal_unexpected": "every journal has its fact",
+    "journal_entries": "every journal has the accounts and amounts of its fact, tax included",
+    "event_sequence": "each aggregate's events are numbered from 1 without a gap",
+    "event_actor": "each event says who did it",
+    "event_correlation": "each event has a correlation id",
+    "event_transitions": "each machine went only where it may, one event for each step, and never out of a final state",
+    "event_status": "each status is the one that the latest event tells",
+    "positions": "each shard of the log is numbered without a gap, aggregates in order, and nobody has read further",
+    "inbox_age": "no provider event waits beyond its age",
+    "append_only": "the database refuses changes to the books",
+    "card_numbers": "no text holds a card number",
+}
+"""What must hold, by the name of its check."""
+
+MONEY = (
+    money.lines,
+    money.live_payment,
+    money.attempts,
+    money.amounts_paid,
+    money.amounts_refunded,
+    money.captures,
+    money.receipts,
+    journals.journals,
+    histories.transitions,
+)
+"""Of invoices that are there; what each says is left out unless it is asked for."""
+OF_INVOICES = frozenset(CHECKS) - {"inbox_age", "append_only", "card_numbers"}
+CHUNK = 1000
+TEXT_CHUNK = 20_000
+"""Rows that are in memory at a time: an invoice brings about twenty along; of texts only suspicious ones come."""
+
+Progress = Callable[[str, int, int], None]
+"""Hears of (stage, rows done, rows in all), now and then."""
+
+
+class Stage(NamedTuple):
+    """Work that yields (rows done, violations) range by range."""
+
+    name: str
+    table: str
+    steps: Iterator[tuple[int, Iterator[Violation]]]
+
+
+def verify(snapshot: Snapshot, report: Report, progress: Progress) -> None:
+    """Run what `report` wants to hear of."""
+    for stage in _stages(snapshot, report.checks):
+        total = snapshot.value(f"SELECT COUNT(*) FROM {stage.table}")
+        done = 0
+        progress(stage.name, done, total)
+        for rows, violations in stage.steps:
+            report.add(violations)
+            done += rows
+            progress(stage.name, done, total)
+
+
+def _stages(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[Stage]:
+    if checks & OF_INVOICES:
+        yield Stage("invoices", "invoices_invoice", _invoices(snapshot))
+        yield Stage("customers", "invoices_customer", _customers(snapshot))
+    yield Stage("the whole", "outbox_cursor", _wholes(snapshot, checks))
+    if "card_numbers" in checks:
+        for model, fields in card_numbers.columns():
+            table = model._meta.db_table
+            yield Stage(f"texts of {table}", table, _texts(snapshot, model, fields))
+
+
+def _invoices(snapshot: Snapshot) -> Iterator[tuple[int, Iterator[Violation]]]:
+    for after, last, rows in snapshot.chunks("invoices_invoice", CHUNK):
+        yield rows, _judged(dossiers.read(snapshot, after, last))
+
+
+def _judged(found: Sequence[Dossier]) -> Iterator[Violation]:
+    for dossier in found:
+        yield from histories.log(dossier.log)
+        yield from money.references(dossier)
+        if dossier.invoice is None:
+            if not dossier.events:
+                yield Violation("references", dossier.public_id, "an invoice", "only what refers to it")
+            continue
+        for check in MONEY:
+            yield from check(dossier)
+
+
+def _customers(snapshot: Snapshot) -> Iterator[tuple[int, Iterator[Violation]]]:
+    for after, last, rows in snapshot.chunks("invoices_customer", CHUNK):
+        found = dossiers.logs(snapshot, "cus", "invoices_customer", after, last)
+        yield rows, (violation for log in found for violation in histories.log(log))
+
+
+def _wholes(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[tuple[int, Iterator[Violation]]]:
+    if "positions" in checks:
+        yield 0, wholes.positions(snapshot)
+    if "inbox_age" in checks:
+        yield 0, wholes.inbox(snapshot)
+    if "append_only" in checks:
+        yield 0, wholes.guards(snapshot)
+    if "references" in checks:
+        yield 0, wholes.strays(snapshot)
+    if checks & {"journal_balance", "journal_unexpected"}:
+        yield 0, wholes.free_journals(snapshot)
+
+
+def _texts(
+    snapshot: Snapshot, model: type[models.Model], fields: card_numbers.Fields
+) -> Iterator[tuple[int, Iterator[Violation]]]:
+    bounds = (LOWEST, HIGHEST) if isinstance(model._meta.pk, PrefixedIdField) else (-1, 2**63 - 1)
+    for after, last, rows in snapshot.chunks(model._meta.db_table, TEXT_CHUNK, bounds=bounds):
+        yield rows, card_numbers.search(snapshot, model, fields, after, last)

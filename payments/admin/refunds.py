@@ -1,0 +1,163 @@
+"""Refunds: money on its way back. Staff settles what no provider can tell."""
+
+from django import forms
+from django.contrib import admin
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from config.admin import (
+    MadeDateFilter,
+    ReasonedAction,
+    ReasonForm,
+    RecentValuesFilter,
+    Said,
+    bounded_count,
+    looks,
+    unless_refused,
+)
+from config.admin.dashboard import Tile, tile_of_status
+from config.admin.timeline import Item, Subject, TimelineAdmin, Window
+from config.api.principals import Principal
+from config.kernel import money
+from payments import services
+from payments.admin.under_way import ASK_ABOUT_REFUND
+from payments.models import Refund
+from payments.states import RefundStatus
+
+NOT_SENT = "not_sent"
+"""The failure code of money that did not leave; the reason says more."""
+
+
+class ConfirmRefundForm(ReasonForm):
+    """By what the money is known at the bank."""
+
+    reference = forms.CharField(
+        required=False,
+        max_length=200,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("The bank's or the provider's; each is booked once."),
+    )
+
+    field_order = ["reference", "reason"]
+
+    def clean_reference(self) -> str:
+        return self.without_card_number("reference")
+
+
+def _confirm(refund: Refund, actor: Principal, reason: str, *, reference: str) -> Said:
+    services.confirm_refund(actor=actor, refund_id=refund.pk, reference=reference, reason=reason)
+    return Said(_("The money has gone back, and the books say so."))
+
+
+def _fail(refund: Refund, actor: Principal, reason: str) -> Said:
+    services.fail_refund(actor=actor, refund_id=refund.pk, failure_code=NOT_SENT, reason=reason)
+    return Said(_("The refund has failed; its money is where it was."))
+
+
+CONFIRM = ReasonedAction(
+    name="confirm",
+    label=_("Confirm"),
+    note=_("The money has gone back: it leaves the books. There is no way back."),
+    perform=_confirm,
+    refusal=unless_refused(lambda refund: services.check_refund_settled_by_hand(refund, action="confirm")),
+    form=ConfirmRefundForm,
+)
+FAIL = ReasonedAction(
+    name="fail",
+    label=_("Fail"),
+    note=_("The money has not gone back, and will not: another refund can be made. There is no way back."),
+    perform=_fail,
+    refusal=unless_refused(lambda refund: services.check_refund_settled_by_hand(refund, action="fail")),
+    is_grave=True,
+)
+
+
+@admin.register(Refund)
+class RefundAdmin(TimelineAdmin):
+    list_display = ["id", "invoice", "status", "amount", "provider", "failure_code", "created_at"]
+    list_filter = [
+        "status",
+        ("available_at", admin.EmptyFieldListFilter),
+        ("provider", RecentValuesFilter),
+        ("failure_code", RecentValuesFilter),
+        ("currency", RecentValuesFilter),
+        ("created_at", MadeDateFilter),
+    ]
+    search_fields = ["provider_reference__exact", "correlation_id__exact"]
+    search_help_text = _("Any id, provider reference or correlation id")
+    id_search_fields = ["payment", "invoice", "receipt"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("status", "amount", "of_unapplied"),
+                    ("id", "payment", "invoice"),
+                    ("reason", "receipt"),
+                ]
+            },
+        ),
+        (
+            _("At the provider"),
+            {
+                "fields": [
+                    ("provider", "provider_account", "charge_reference"),
+                    ("provider_reference", "correlation_id"),
+                ]
+            },
+        ),
+        (_("How it failed"), {"fields": [("failure_code", "failure_message")]}),
+        (_("When"), {"fields": [("created_at", "submitted_at", "ended_at"), ("available_at", "reconciliations")]}),
+        (
+            _("Made by"),
+            {
+                "fields": [("idempotency_owner", "idempotency_operation"), "idempotency_key_digest"],
+                "classes": ["collapse"],
+            },
+        ),
+    ]
+    reasoned_actions = [CONFIRM, FAIL, ASK_ABOUT_REFUND]
+
+    def subject(self, obj: Refund, window: Window) -> Subject:
+        return Subject(invoice_id=obj.invoice_id, payments=[obj.payment], payment_id=obj.payment_id)
+
+
+def attention_refunds() -> list[Tile]:
+    """Refunds whose answer was lost, and those of them that nobody is asked about any more."""
+    given_up = Refund.objects.filter(status=RefundStatus.UNKNOWN, available_at__isnull=True).order_by("-pk")
+    url = looks.list_of(Refund, status__exact=RefundStatus.UNKNOWN, available_at__isempty="1")
+    todo = gettext("confirm or fail them")
+    return [
+        Tile(gettext("Refunds that wait for staff"), bounded_count(given_up), url, todo, "bad"),
+        tile_of_status(Refund, RefundStatus.UNKNOWN, gettext("Refunds unknown"), made="created_at"),
+    ]
+
+
+def timeline_refunds(subject: Subject, window: Window) -> list[Item]:
+    """The money that went back or is to. One statement."""
+    rows = Refund.objects.filter(invoice_id=subject.invoice_id)
+    if subject.payment_id is not None:
+        rows = rows.filter(payment_id=subject.payment_id)
+    return [_item(refund) for refund in window.newest(rows, "created_at")]
+
+
+def _item(refund: Refund) -> Item:
+    return Item.of(
+        refund,
+        at=refund.created_at,
+        kind=gettext("Refund"),
+        icon="undo",
+        title=money.display(refund.amount, refund.currency),
+        facts=[
+            (gettext("id"), refund.pk),
+            (gettext("for"), refund.payment_id),
+            (gettext("because"), refund.reason),
+            (gettext("of"), gettext("money that had paid nothing") if refund.of_unapplied else ""),
+            (gettext("reference"), refund.provider_reference),
+            (gettext("failed"), refund.failure_code),
+            (gettext("why"), refund.failure_message),
+            (gettext("times asked"), refund.reconciliations or ""),
+        ],
+        order=(2, refund.pk),
+    )
