@@ -16,10 +16,12 @@ class PaymentStatus(models.TextChoices):
     REFUNDED = "refunded", _("refunded")
 
 
-LIVE = (PaymentStatus.CREATED, PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN, PaymentStatus.REVIEW)
-"""A payment that may still bring money; an invoice has at most one."""
 IN_FLIGHT = (PaymentStatus.PROCESSING, PaymentStatus.UNKNOWN)
 """The provider may have been asked, and has not said how it ended."""
+AWAITED = (PaymentStatus.CREATED, *IN_FLIGHT)
+"""A payment that ends by itself: no person has to look at it first."""
+LIVE = (*AWAITED, PaymentStatus.REVIEW)
+"""A payment that may still bring money; an invoice has at most one."""
 
 
 class PaymentMachine(models.Model):
@@ -46,11 +48,11 @@ class PaymentMachine(models.Model):
     def fail(self) -> None:
         """The provider declined; out of review only staff says so."""
 
-    @transition(field=status, source=[PaymentStatus.CREATED, *IN_FLIGHT], target=PaymentStatus.CANCELED)
+    @transition(field=status, source=list(AWAITED), target=PaymentStatus.CANCELED)
     def cancel(self) -> None:
         """Ended before any money moved."""
 
-    @transition(field=status, source=[PaymentStatus.CREATED, *IN_FLIGHT], target=PaymentStatus.REVIEW)
+    @transition(field=status, source=list(AWAITED), target=PaymentStatus.REVIEW)
     def review(self) -> None:
         """A person must look: amount, currency or account do not match, or nobody could tell how it ended."""
 
@@ -99,10 +101,10 @@ class RefundStatus(models.TextChoices):
     FAILED = "failed", _("failed")
 
 
-LIVE_REFUND = (RefundStatus.CREATED, RefundStatus.PROCESSING, RefundStatus.UNKNOWN)
-"""A refund that may still move money; its amount is reserved on its receipt."""
 REFUND_IN_FLIGHT = (RefundStatus.PROCESSING, RefundStatus.UNKNOWN)
 """The provider may have been asked, and has not said how it ended."""
+REFUND_LIVE = (RefundStatus.CREATED, *REFUND_IN_FLIGHT)
+"""A refund that may still move money; its amount is reserved on its receipt."""
 
 
 class RefundMachine(models.Model):

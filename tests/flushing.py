@@ -1,4 +1,4 @@
-"""Emptying the test database although its books are append-only. Nothing that is shipped can do this."""
+"""Emptying the test database although its books are append-only. On SQLite nothing that is shipped can do this."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from invoices.ledger import services as ledger
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Dispute, Receipt, Refund
-from payments.states import LIVE_REFUND, DisputeStatus
+from payments.states import REFUND_LIVE, DisputeStatus
 
 CHECKED = frozenset(CHECKS) - {"event_correlation", "card_numbers", "inbox_age"}
 """What `manage.py verify_books` checks, but for what a test may leave out or plant: the rest of it is about minutes."""
@@ -38,7 +38,7 @@ def check_books() -> None:
             .aggregate(total=Sum(F("amount") - F("amount_paid")))["total"]
         )
         held = Receipt.objects.filter(currency=currency).aggregate(total=Sum("amount_unapplied"))["total"] or 0
-        leaving = Refund.objects.filter(currency=currency, of_unapplied=True, status__in=LIVE_REFUND)
+        leaving = Refund.objects.filter(currency=currency, of_unapplied=True, status__in=REFUND_LIVE)
         held += leaving.aggregate(total=Sum("amount"))["total"] or 0
         assert balances[accounts.RECEIVABLE, currency] == (owed or 0)
         assert -balances[accounts.UNAPPLIED, currency] == held

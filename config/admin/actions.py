@@ -42,7 +42,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=MAX_REASON_LENGTH,
         widget=UnfoldAdminTextInputWidget(attrs={"autofocus": True}),
-        help_text=_("Kept for good, with your name, in the history of what you change."),
+        help_text=_("Kept for good, with your name, in the history of what you change, which the API shows too."),
     )
 
     @classmethod

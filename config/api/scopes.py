@@ -6,9 +6,10 @@ SCOPES: dict[str, str] = {
     "invoices:read": "See invoices and their events.",
     "invoices:write": "Create and void invoices.",
     "payments:read": "See payments.",
-    "payments:write": "Start, confirm, fail, cancel, refund and resolve payments.",
+    "payments:write": "Start, confirm, fail and cancel payments.",
     "refunds:read": "See refunds.",
+    "refunds:write": "Give back what payments have paid; confirm and fail refunds.",
     "receipts:read": "See receipts: money that arrived.",
-    "receipts:write": "Decide what becomes of money that pays nothing.",
+    "receipts:write": "End reviews, and decide what becomes of money that pays nothing.",
     "disputes:read": "See disputes.",
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from config.verification.dossiers import Dossier, ReceiptRow, RefundRow, public
 from config.verification.violations import Violation
-from payments.states import LIVE, LIVE_REFUND, PaymentStatus, ReceiptStatus, RefundStatus
+from payments.states import LIVE, REFUND_LIVE, PaymentStatus, ReceiptStatus, RefundStatus
 
 
 def lines(dossier: Dossier) -> Iterator[Violation]:
@@ -71,12 +71,15 @@ def amounts_refunded(dossier: Dossier) -> Iterator[Violation]:
             by_payment[refund.payment_id] += refund.amount
     if invoice.amount_refunded != by_payment.total():
         yield Violation("amount_refunded", dossier.public_id, by_payment.total(), invoice.amount_refunded)
+    applied: collections.Counter[str] = collections.Counter()
+    for receipt in dossier.receipts:
+        applied[receipt.payment_id] += receipt.amount_applied
     for payment in dossier.payments:
         expected = by_payment[payment.id]
         if payment.amount_refunded != expected:
             yield Violation("amount_refunded", public("pay", payment.id), expected, payment.amount_refunded)
-        elif payment.status == PaymentStatus.REFUNDED and expected != payment.amount:
-            yield Violation("amount_refunded", f"{public('pay', payment.id)}, refunded", payment.amount, expected)
+        elif payment.status == PaymentStatus.REFUNDED and expected != applied[payment.id]:
+            yield Violation("amount_refunded", f"{public('pay', payment.id)}, refunded", applied[payment.id], expected)
 
 
 def captures(dossier: Dossier) -> Iterator[Violation]:
@@ -89,10 +92,10 @@ def captures(dossier: Dossier) -> Iterator[Violation]:
         found = taken[payment.id]
         if payment.status in (PaymentStatus.SUCCEEDED, PaymentStatus.REFUNDED) and not found:
             yield Violation("captures", f"{public('pay', payment.id)}, {payment.status}", "a receipt", "none")
-        kept = [receipt.kept for receipt in found if receipt.kept]
-        if len(kept) > 1 and sum(kept) > payment.amount:
+        used = [receipt.kept - receipt.amount_unapplied for receipt in found]
+        if sum(used) > payment.amount:
             subject = ", ".join([public("pay", payment.id), *(public("rct", receipt.id) for receipt in found)])
-            yield Violation("double_charge", subject, payment.amount, sum(kept))
+            yield Violation("double_charge", subject, payment.amount, sum(used))
 
 
 def receipts(dossier: Dossier) -> Iterator[Violation]:
@@ -102,7 +105,7 @@ def receipts(dossier: Dossier) -> Iterator[Violation]:
         by_receipt[refund.receipt_id].append(refund)
     for receipt in dossier.receipts:
         name, refunds = public("rct", receipt.id), by_receipt[receipt.id]
-        reserved = sum(refund.amount for refund in refunds if refund.status in LIVE_REFUND)
+        reserved = sum(refund.amount for refund in refunds if refund.status in REFUND_LIVE)
         gone = sum(refund.amount for refund in refunds if refund.status == RefundStatus.SUCCEEDED)
         if (receipt.amount_refunding, receipt.amount_refunded) != (reserved, gone):
             found = receipt.amount_refunding, receipt.amount_refunded

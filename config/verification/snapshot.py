@@ -7,6 +7,8 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from config.kernel import clock
+
 LOWEST, HIGHEST = "0" * 32, "f" * 32
 """Bounds of all ids, as both databases read them."""
 
@@ -17,6 +19,7 @@ class Snapshot:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self._connection = connection
         self.vendor = connection.vendor
+        self.taken_at = clock.now()
 
     def rows(self, sql: str, *parameters: Any) -> Sequence[tuple[Any, ...]]:
         """All rows of the answer: the caller's range keeps them few."""
@@ -49,7 +52,8 @@ class Snapshot:
 def taken() -> Iterator[Snapshot]:
     """The database as it is now, on a connection of its own that can only read, until the block ends.
 
-    It locks nothing. MariaDB keeps what is changed meanwhile in its undo log, SQLite in its write-ahead log.
+    It locks no rows, but a `migrate` beside it waits until it has ended. MariaDB keeps what is changed meanwhile in its
+    undo log, SQLite in its write-ahead log.
     """
     connection = connections[DEFAULT_DB_ALIAS].copy()
     try:

@@ -19,7 +19,7 @@ CHECKS = {
     "amount_paid": "what has paid an invoice is what its receipts applied, all of it when it is paid",
     "amount_refunded": "what counts as refunded is what succeeded refunds gave back",
     "captures": "a payment that succeeded has its receipt",
-    "double_charge": "of a payment that was captured more than once, the surplus has gone or is going back",
+    "double_charge": "a payment has paid no more than it is over: a second capture goes back or waits for staff",
     "receipt_parts": "each cent of a receipt is in one place, and its status says so",
     "refund_reservations": "what is reserved and gone of a receipt is what its refunds are, and no more than it has",
     "references": "what refers to each other belongs together, and is there",

@@ -3,7 +3,6 @@
 import datetime
 from collections.abc import Iterator
 
-from config.kernel import clock
 from config.verification import journals
 from config.verification.dossiers import journals_of
 from config.verification.snapshot import Snapshot
@@ -44,7 +43,7 @@ def positions(snapshot: Snapshot) -> Iterator[Violation]:
 
 def inbox(snapshot: Snapshot) -> Iterator[Violation]:
     """No provider event waits beyond its age."""
-    limit = clock.now() - RETRIES.give_up_after - SLACK
+    limit = snapshot.taken_at - RETRIES.give_up_after - SLACK
     waiting = ", ".join(f"'{status}'" for status in WAITING)
     for provider, event_id, status, received_at in snapshot.rows(
         f"SELECT provider, event_id, status, received_at FROM inbound_providerevent WHERE status IN ({waiting})"
@@ -91,4 +90,5 @@ def guards(snapshot: Snapshot) -> Iterator[Violation]:
     }[snapshot.vendor]
     found = snapshot.value(f"SELECT COUNT(*) FROM {source} LIKE 'invoices@_%%@_no@_%%' ESCAPE '@'")
     if found != TRIGGERS:
-        yield Violation("append_only", "the books", f"{TRIGGERS} triggers that refuse changes", found)
+        seen = found or "none that this database user may see: it needs the privilege TRIGGER"
+        yield Violation("append_only", "the books", f"{TRIGGERS} triggers that refuse changes", seen)

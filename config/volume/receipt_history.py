@@ -8,7 +8,7 @@ from config.volume.webhook_history import ProviderVoice
 from invoices.ledger import accounts
 from invoices.ledger.models import JournalKind
 from payments.models import Dispute, Receipt, Refund
-from payments.services import refund_submission
+from payments.services.refunds import submission
 from payments.states import DisputeStatus, ReceiptStatus, RefundStatus
 
 STAFF = "staff:seed_volume"
@@ -211,14 +211,14 @@ class RefundHistory:
         """The provider is asked, or a person is to transfer it."""
         self._invoice.advance(100, 10 * SECOND)
         self.row["submitted_at"] = instant(self._invoice.now)
-        self._move(RefundStatus.PROCESSING, "refund.processing", refund_submission.ACTOR.actor)
+        self._move(RefundStatus.PROCESSING, "refund.processing", submission.ACTOR.actor)
 
     def wait(self, until: int) -> None:
         """Nothing more is heard; it is taken up at `until`, in Unix milliseconds."""
         self.row["available_at"] = instant(until)
 
     def lose_answer(self, available_at: int) -> None:
-        self._move(RefundStatus.UNKNOWN, "refund.unknown", refund_submission.ACTOR.actor, "ReadTimeout")
+        self._move(RefundStatus.UNKNOWN, "refund.unknown", submission.ACTOR.actor, "ReadTimeout")
         self.wait(available_at)
         self.row["reconciliations"] = 4
 

@@ -23,7 +23,7 @@ from config.kernel import money
 from payments import services
 from payments.admin.under_way import ASK_ABOUT_REFUND
 from payments.models import Refund
-from payments.states import RefundStatus
+from payments.states import REFUND_IN_FLIGHT, RefundStatus
 
 NOT_SENT = "not_sent"
 """The failure code of money that did not leave; the reason says more."""
@@ -124,9 +124,9 @@ class RefundAdmin(TimelineAdmin):
 
 
 def attention_refunds() -> list[Tile]:
-    """Refunds whose answer was lost, and those of them that nobody is asked about any more."""
-    given_up = Refund.objects.filter(status=RefundStatus.UNKNOWN, available_at__isnull=True).order_by("-pk")
-    url = looks.list_of(Refund, status__exact=RefundStatus.UNKNOWN, available_at__isempty="1")
+    """Refunds that only a person can end, by bank transfer or given up on, and those whose answer was lost."""
+    given_up = Refund.objects.filter(status__in=REFUND_IN_FLIGHT, available_at__isnull=True).order_by("-pk")
+    url = looks.list_of(Refund, status__in=",".join(REFUND_IN_FLIGHT), available_at__isempty="1")
     todo = gettext("confirm or fail them")
     return [
         Tile(gettext("Refunds that wait for staff"), bounded_count(given_up), url, todo, "bad"),

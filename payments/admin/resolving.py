@@ -101,7 +101,7 @@ def _resolve(
         actor=actor,
         payment_id=payment.pk,
         status=status,
-        disposition=disposition,
+        disposition=services.Disposition(disposition),
         capture=capture,
         reason=reason,
     )
@@ -109,7 +109,9 @@ def _resolve(
 
 
 def _dispose(receipt: Receipt, actor: Principal, reason: str, *, disposition: str) -> Said:
-    services.dispose_receipt(actor=actor, receipt_id=receipt.pk, disposition=disposition, reason=reason)
+    services.dispose_receipt(
+        actor=actor, receipt_id=receipt.pk, disposition=services.Disposition(disposition), reason=reason
+    )
     return Said(gettext("It is done: the timeline shows what has become of the money."))
 
 

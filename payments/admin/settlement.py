@@ -28,7 +28,7 @@ class DifferenceAdmin(ReadOnlyAdmin):
         ("found_at", MadeDateFilter),
     ]
     search_fields = ["provider_reference__exact"]
-    search_help_text = _("Any id or provider reference")
+    search_help_text = _("Its own id, its run's, or a provider reference")
     id_search_fields = ["run"]
     fieldsets = [
         (None, {"fields": [("kind", "subject", "ours"), ("expected", "found"), "detail", ("mend", "mended_at")]}),

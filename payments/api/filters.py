@@ -3,6 +3,7 @@
 import django_filters
 
 from config.api.filters import IdFilter, MadeFilter
+from config.kernel.money import MAX_AMOUNT
 from payments.models import Dispute, Payment, Receipt, Refund
 from payments.states import DisputeStatus, PaymentStatus, ReceiptStatus, RefundStatus
 
@@ -41,13 +42,19 @@ class RefundFilter(django_filters.FilterSet):
 
 
 class ReceiptFilter(django_filters.FilterSet):
-    """status, payment, invoice, provider, provider_reference exactly; received_from and received_before."""
+    """status, payment, invoice, provider, provider_reference exactly; received_from and received_before.
+
+    unapplied_from: at least so many minor units pay nothing; 1 finds all money that waits.
+    """
 
     status = django_filters.MultipleChoiceFilter(choices=ReceiptStatus.choices)
     payment = IdFilter(field_name="payment_id")
     invoice = IdFilter(field_name="invoice_id")
     provider = django_filters.CharFilter()
     provider_reference = django_filters.CharFilter()
+    unapplied_from = django_filters.NumberFilter(
+        field_name="amount_unapplied", lookup_expr="gte", min_value=1, max_value=MAX_AMOUNT
+    )
     received_from = MadeFilter(field_name="received_at", lookup_expr="gte")
     received_before = MadeFilter(field_name="received_at", lookup_expr="lt")
 

@@ -9,7 +9,7 @@ from config.kernel.fields import AmountField, CurrencyField, ExactCharField, Pre
 from invoices.models import Invoice
 from payments.models.payments import Payment
 from payments.models.receipts import Receipt
-from payments.states import LIVE_REFUND, RefundMachine, RefundStatus
+from payments.states import REFUND_LIVE, RefundMachine, RefundStatus
 
 
 class Refund(RefundMachine, IdempotentModel):
@@ -45,9 +45,6 @@ class Refund(RefundMachine, IdempotentModel):
     )
     reconciliations = models.PositiveSmallIntegerField(default=0, help_text=_("How often the provider has been asked."))
 
-    holds_nothing = False
-    """Made at the provider and heard of only when it had failed: nothing was ever reserved for it. Not stored."""
-
     class Meta(IdempotentModel.Meta):
         abstract = False
         constraints = [
@@ -75,4 +72,4 @@ class Refund(RefundMachine, IdempotentModel):
     @property
     def is_live(self) -> bool:
         """Whether it may still move money."""
-        return self.status in LIVE_REFUND
+        return self.status in REFUND_LIVE

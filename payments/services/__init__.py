@@ -1,5 +1,6 @@
 """Every write to payments and receipts."""
 
+from payments.services.by_hand import NotManual, ReferenceTaken, check_settled_by_hand, confirm_payment, fail_payment
 from payments.services.cancelling import cancel_payment, check_cancelable
 from payments.services.disposing import (
     Disposition,
@@ -9,34 +10,32 @@ from payments.services.disposing import (
     dispose_receipt,
 )
 from payments.services.locks import PaymentNotFound
-from payments.services.manual import NotManual, ReferenceTaken, check_settled_by_hand, confirm_payment, fail_payment
 from payments.services.outcomes import EventResult
 from payments.services.provider_events import apply_event, find_spoken_of
 from payments.services.reconciliation import NobodyToAsk, check_reconcilable, reconcile, reconcile_now, sweep
-from payments.services.refund_locks import RefundNotFound
-from payments.services.refund_reconciliation import (
-    RefundSettledByHand,
-    check_refund_reconcilable,
-    reconcile_refund,
-    reconcile_refund_now,
-    sweep_refunds,
-)
-from payments.services.refund_submission import submit_refund
-from payments.services.refunding import (
-    PaymentDisputed,
-    RefundAmountInvalid,
-    RefundCurrencyDiffers,
-    RefundTooLarge,
-    check_refundable,
-    request_refund,
-)
-from payments.services.refunds_by_hand import (
+from payments.services.refunds.by_hand import (
     RefundNotManual,
     RefundReferenceTaken,
     check_refund_settled_by_hand,
     confirm_refund,
     fail_refund,
 )
+from payments.services.refunds.locks import RefundNotFound
+from payments.services.refunds.reconciliation import (
+    RefundSettledByHand,
+    check_refund_reconcilable,
+    reconcile_refund,
+    reconcile_refund_now,
+    sweep_refunds,
+)
+from payments.services.refunds.requesting import check_refundable, request_refund
+from payments.services.refunds.reserving import (
+    PaymentDisputed,
+    RefundAmountInvalid,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+)
+from payments.services.refunds.submission import submit_refund
 from payments.services.requesting import (
     AmountDiffers,
     InvoiceNotPayable,

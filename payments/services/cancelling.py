@@ -11,7 +11,7 @@ from payments.providers import registry
 from payments.services import outcomes
 from payments.services.locks import lock
 from payments.services.recording import record_payment
-from payments.states import IN_FLIGHT, PaymentStatus
+from payments.states import AWAITED, PaymentStatus
 
 
 @db.transaction(idempotent=True)
@@ -34,7 +34,7 @@ def cancel_payment(*, actor: Principal, payment_id: str, reason: str = "") -> Pa
 
 def check_cancelable(payment: Payment) -> None:
     """It has not ended, and no person has to look at it first. Raises ForbiddenTransition."""
-    if payment.status not in (PaymentStatus.CREATED, *IN_FLIGHT):
+    if payment.status not in AWAITED:
         raise ForbiddenTransition(action="cancel", resource="payment", status=payment.status, id=payment.id)
 
 

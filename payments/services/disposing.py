@@ -14,8 +14,9 @@ from config.kernel.fields import by_id_or
 from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments.models import Payment, Receipt
-from payments.services import receipts, refunding, retrying
+from payments.services import receipts, retrying
 from payments.services.locks import lock_both
+from payments.services.refunds import giving_back, reserving
 from payments.states import ReceiptStatus
 
 
@@ -44,8 +45,8 @@ class NotDisposable(Conflict):
     code = "not_disposable"
 
 
-def dispose_receipt(*, actor: Principal, receipt_id: str, disposition: str, reason: str = "") -> Receipt:
-    """Apply ("apply"), give back ("return") or both ("split") what the receipt has unapplied.
+def dispose_receipt(*, actor: Principal, receipt_id: str, disposition: Disposition, reason: str = "") -> Receipt:
+    """Apply, return or split what the receipt has unapplied.
 
     An invoice that is paid by it is done with, and other money that has come for it goes back; paid in part it is open
     for the rest, which no payment is made for by itself. Raises ReceiptNotFound, NotDisposable, PaymentDisputed.
@@ -53,7 +54,7 @@ def dispose_receipt(*, actor: Principal, receipt_id: str, disposition: str, reas
     return _dispose(
         actor=actor,
         known=by_id_or(ReceiptNotFound, Receipt.objects.select_related("payment"), receipt_id),
-        disposition=Disposition(disposition),
+        disposition=disposition,
         reason=reason,
     )
 
@@ -97,8 +98,7 @@ def dispose(
     if disposition in _RETURNING:
         _give_back(invoice, payment, money, actor, reason)
     if disposition in _APPLYING and invoice.status == InvoiceStatus.PAID:
-        why = "the invoice has been paid by other money"
-        refunding.give_back_surplus(invoice=invoice, actor=actor, reason=why, spared=payment)
+        giving_back.give_back_surplus(invoice=invoice, actor=actor, spared=payment)
 
 
 def _apply(invoice: Invoice, money: Sequence[Receipt], actor: Principal, reason: str) -> None:
@@ -118,8 +118,8 @@ def _apply(invoice: Invoice, money: Sequence[Receipt], actor: Principal, reason:
 def _give_back(invoice: Invoice, payment: Payment, money: Sequence[Receipt], actor: Principal, reason: str) -> None:
     leaving = [receipt for receipt in money if receipt.amount_unapplied]
     if leaving:
-        refunding.check_undisputed(payment, left=sum(receipt.amount_unapplied for receipt in leaving))
+        reserving.check_undisputed(payment, left=sum(receipt.amount_unapplied for receipt in leaving))
     for receipt in leaving:
-        if refunding.amount_lost(receipt) > receipt.amount_refundable:
+        if reserving.amount_lost(receipt) > receipt.amount_refundable:
             raise NotDisposable(id=receipt.id, problem="a lost dispute has taken it, or some of it, already")
-        refunding.give_back(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
+        giving_back.give_back(invoice=invoice, receipt=receipt, actor=actor, reason=reason)

@@ -2,6 +2,7 @@
 
 from config.api.principals import Principal
 from config.kernel import clock, db
+from config.kernel.errors import Conflict
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.ledger.models import JournalKind
@@ -21,10 +22,19 @@ _CLOSINGS = {
 }
 
 
+class DisputeAmountDiffers(Conflict):
+    """The dispute {id} is over {amount} {currency} (minor units), and only over that."""
+
+    code = "dispute_amount_differs"
+
+
 def apply(
     *, invoice: Invoice, receipt: Receipt, reference: str, news: DisputeNews, actor: Principal, reason: str
 ) -> EventResult:
-    """Requires the invoice's lock. Opened and closed once each, in whatever order that is heard."""
+    """Requires the invoice's lock. Opened and closed once each, in whatever order that is heard.
+
+    Raises DisputeAmountDiffers: what cannot be right is tried again, and waits for staff in the end.
+    """
     db.require_transaction()
     dispute = Dispute.objects.filter(
         provider=receipt.provider, provider_account=receipt.provider_account, provider_reference=reference
@@ -32,6 +42,8 @@ def apply(
     is_new = dispute is None
     if dispute is None:
         dispute = _open(invoice, receipt, reference, news, actor, reason)
+    if (news.amount, news.currency) != (dispute.amount, dispute.currency):
+        raise DisputeAmountDiffers(id=dispute.id, amount=dispute.amount, currency=dispute.currency)
     if news.status != "opened" and dispute.status == DisputeStatus.OPEN:
         _close(invoice, dispute, news, actor, reason)
     elif news.status == "won" and dispute.status == DisputeStatus.LOST and dispute.reinstated_at is None:

@@ -1,6 +1,9 @@
 """Taking the locks that everything about a payment needs: the invoice's, then its own."""
 
-from config.kernel import db
+import contextlib
+from collections.abc import Iterator
+
+from config.kernel import correlation, db
 from config.kernel.errors import NotFound
 from config.kernel.prepared import LockedPair, Select
 from invoices.models import Invoice
@@ -43,6 +46,18 @@ def lock_both(known: Payment) -> tuple[Invoice, Payment]:
     if locked is None:
         raise PaymentNotFound(id=known.id)
     return locked
+
+
+@contextlib.contextmanager
+def correlated(payment_id: str) -> Iterator[Payment]:
+    """The payment, unlocked. What is done for it later belongs to the request that asked for it.
+
+    Raises PaymentNotFound.
+    """
+    payment = find(payment_id)
+    correlation_id = payment.correlation_id or correlation.accept_or_new(None)
+    with correlation.bind(correlation_id, payment_id=payment.id, invoice_id=payment.invoice_id):
+        yield payment
 
 
 def _try_lock(known: Payment) -> tuple[Invoice, Payment] | None:

@@ -17,10 +17,11 @@ from payments import events
 from payments.models import Payment, Receipt
 from payments.providers.base import Canceled, Declined, Outcome, Pending, Succeeded, Unknown
 from payments.providers.base import NotFound as UnknownToProvider
-from payments.services import receipts, refunding, retrying
+from payments.services import receipts, retrying
 from payments.services.recording import record_payment
+from payments.services.refunds import giving_back
 from payments.services.schedule import next_reconciliation
-from payments.states import IN_FLIGHT, PaymentStatus
+from payments.states import AWAITED, PaymentStatus
 
 
 class EventResult(enum.StrEnum):
@@ -152,7 +153,7 @@ class _Step:
         return self._is_awaited() and (not known or not reference or reference == known)
 
     def _is_awaited(self) -> bool:
-        return self.payment.status in (PaymentStatus.CREATED, *IN_FLIGHT)
+        return self.payment.status in AWAITED
 
     def _is_news(self, reference: str) -> bool:
         return bool(reference) and not self.payment.provider_reference
@@ -182,7 +183,7 @@ class _Step:
         """
         if self.invoice.status in (InvoiceStatus.PAID, InvoiceStatus.VOID):
             reason = f"the invoice is {self.invoice.status} already"
-            refunding.give_back(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=reason)
+            giving_back.give_back(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=reason)
         elif not receipts.pays(receipt, self.invoice):
             retrying.stop(invoice=self.invoice, actor=self.actor, reason=f"{receipt.id} has arrived instead")
         elif self.invoice.status == InvoiceStatus.PROCESSING:
@@ -209,9 +210,7 @@ class _Step:
         """The first money of the only payment there has been `is_only_money`: nothing else has come for the invoice."""
         receipts.apply(invoice=self.invoice, receipt=receipt, actor=self.actor, reason=self.reason)
         if not is_only_money:
-            refunding.give_back_surplus(
-                invoice=self.invoice, actor=self.actor, reason="the invoice has been paid by other money"
-            )
+            giving_back.give_back_surplus(invoice=self.invoice, actor=self.actor)
 
     def _end(self, action: str, event: type[events.PaymentEvent]) -> None:
         self.payment.live_invoice = None

@@ -7,10 +7,12 @@ from config.kernel.prepared import Select
 from invoices.models import Invoice
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Declined, DisputeNews, Outcome, Pending, ProviderEvent, Succeeded
-from payments.services import dispute_news, refund_outcomes, refunding
+from payments.services import dispute_news
 from payments.services.locks import lock_both
 from payments.services.outcomes import EventResult, apply_outcome, refuse
-from payments.states import LIVE_REFUND
+from payments.services.refunds import adopting, reserving
+from payments.services.refunds import outcomes as refund_outcomes
+from payments.services.refunds.locks import is_refund_id
 
 _by_our_reference = Select(Payment.objects.all(), "id", "provider")
 _by_charge = Select(Payment.objects.order_by("id"), "provider", "provider_account", "provider_reference", limit=1)
@@ -75,49 +77,54 @@ def _apply_to_refund(provider: str, event: ProviderEvent, outcome: Outcome) -> E
         return EventResult.UNKNOWN_REFERENCE
     invoice, payment = lock_both(receipt.payment)
     refund = Refund.objects.select_related("receipt").get(id=known.id) if known else _find_refund(provider, event)
-    if refund is None and _may_be_ours(receipt, event):
+    if refund is None and reserving.may_be_ours(receipt, amount=event.amount or 0):
         return EventResult.UNKNOWN_REFERENCE
     correlation_id = (refund.correlation_id if refund else payment.correlation_id) or correlation.current()
     correlation.note(payment_id=payment.id, invoice_id=invoice.id, payment_correlation_id=correlation_id)
     with correlation.bind(correlation_id):
-        refund = refund or _adopt(provider, event, invoice, receipt, outcome)
-        return _tell_refund(provider, event, outcome, invoice, payment, refund)
+        if refund is not None:
+            return _tell_refund(provider, event, outcome, invoice, payment, refund)
+        return _adopt(provider, event, outcome, invoice, payment, receipt)
 
 
 def _find_refund(provider: str, event: ProviderEvent) -> Refund | None:
     """Not locked. A second refund that the provider has made under a reference of ours is another refund."""
     refunds = Refund.objects.filter(provider=provider).select_related("receipt__payment")
-    ours = by_id(refunds, event.our_reference) if _is_id_of_ours(event.our_reference) else None
-    if ours and ours.provider_reference in (None, event.refund_reference):
+    ours = by_id(refunds, event.our_reference) if is_refund_id(event.our_reference) else None
+    is_free = ours is not None and ours.provider_reference is None
+    if ours and (ours.provider_reference == event.refund_reference or (is_free and ours.is_live)):
         return ours
-    return refunds.filter(provider_account=event.account, provider_reference=event.refund_reference).first()
-
-
-def _is_id_of_ours(reference: str) -> bool:
-    """Refunds made at the provider may carry anything, the charge's reference for one."""
-    return reference.startswith("re_")
+    theirs = refunds.filter(provider_account=event.account, provider_reference=event.refund_reference).first()
+    return theirs or (ours if is_free else None)
 
 
 def _names_nobodys(reference: str) -> bool:
-    return _is_id_of_ours(reference) and by_id(Refund.objects, reference) is None
+    return is_refund_id(reference) and by_id(Refund.objects, reference) is None
 
 
-def _may_be_ours(receipt: Receipt, event: ProviderEvent) -> bool:
-    """A refund of ours over this amount may be the one while we have not learned which of the provider's it is."""
-    live = Refund.objects.filter(invoice=receipt.invoice_id, status__in=LIVE_REFUND, provider_reference__isnull=True)
-    return live.filter(charge_reference=event.charge_reference, amount=event.amount or 0).exists()
-
-
-def _adopt(provider: str, event: ProviderEvent, invoice: Invoice, receipt: Receipt, outcome: Outcome) -> Refund:
-    return refunding.adopt(
+def _adopt(
+    provider: str, event: ProviderEvent, outcome: Outcome, invoice: Invoice, payment: Payment, receipt: Receipt
+) -> EventResult:
+    """One that has failed before we heard of it needs nothing reserved."""
+    actor, has_money = Principal(kind="provider", id=provider), not isinstance(outcome, Declined)
+    refund = adopting.adopt(
         invoice=invoice,
         receipt=Receipt.objects.get(id=receipt.id),
         amount=event.amount or 0,
         currency=event.currency,
         reference=event.refund_reference,
-        actor=Principal(kind="provider", id=provider),
+        actor=actor,
         reason=f"{event.type}, made at the provider",
-        moves_nothing=isinstance(outcome, Declined),
+        reserves=has_money,
+    )
+    return refund_outcomes.apply_refund_outcome(
+        invoice=invoice,
+        payment=payment,
+        refund=refund,
+        outcome=outcome,
+        actor=actor,
+        reason=event.type,
+        is_reserved=has_money,
     )
 
 

@@ -16,7 +16,7 @@ from payments import events
 from payments.models import Payment, Receipt, Refund
 from payments.providers import registry
 from payments.providers.base import Succeeded
-from payments.states import ReceiptStatus
+from payments.states import DisputeStatus, ReceiptStatus
 
 _by_capture = Select(Receipt.objects.all(), "provider", "provider_account", "provider_reference")
 
@@ -78,9 +78,16 @@ def _book(receipt: Receipt, kind: JournalKind, *, invoice: Invoice, actor: Princ
 
 
 def pays(receipt: Receipt, invoice: Invoice) -> bool:
-    """Whether what it has unapplied is exactly what is due; a receipt pays once."""
+    """Whether it pays by itself: exactly what is due, in the account that was asked for it, and nobody's dispute.
+
+    A receipt pays once. What does not is for staff to decide about.
+    """
     fits = (receipt.amount_unapplied, receipt.currency) == (invoice.amount_due, invoice.currency)
-    return fits and receipt.status == ReceiptStatus.UNAPPLIED
+    if not fits or receipt.status != ReceiptStatus.UNAPPLIED:
+        return False
+    if receipt.provider_account != receipt.payment.provider_account:
+        return False
+    return not receipt.disputes.exclude(status=DisputeStatus.WON).filter(reinstated_at=None).exists()
 
 
 def apply(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> None:

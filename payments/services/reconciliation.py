@@ -2,8 +2,6 @@
 
 import dataclasses
 import datetime
-import logging
-import time
 
 from django.conf import settings
 
@@ -17,14 +15,13 @@ from payments.providers import registry
 from payments.providers.base import NotFound, Outcome, Unknown
 from payments.services import receipts
 from payments.services.asking import account_changed, ask
-from payments.services.locks import find, lock_both, lock_known
+from payments.services.locks import correlated, find, lock_both, lock_known
 from payments.services.outcomes import EventResult, lose, send_to_review
 from payments.services.recording import record_payment
-from payments.services.schedule import delay_after, next_reconciliation
-from payments.services.submission import charge, correlated, record, submit
-from payments.states import IN_FLIGHT, PaymentStatus
-
-logger = logging.getLogger(__name__)
+from payments.services.schedule import delay_after, is_due, is_exhausted, next_reconciliation
+from payments.services.submission import charge, record, submit
+from payments.services.sweeping import take_up_each
+from payments.states import AWAITED, IN_FLIGHT, PaymentStatus
 
 ACTOR = system("payments.reconcile")
 
@@ -38,25 +35,16 @@ class NobodyToAsk(Conflict):
 def sweep(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
     """Take up what is due: payments no worker submitted, and payments whose end nobody has reported.
 
-    Stops after `budget_seconds` of real time so that a hanging provider does not pile sweeps up, and passes over what
-    somebody else has locked. Returns how many it came to.
+    Stops after `budget_seconds` of real time; what somebody else has locked waits. Returns how many it came to.
     """
-    deadline = time.monotonic() + budget_seconds
-    due = list(
-        Payment.objects.filter(status__in=[PaymentStatus.CREATED, *IN_FLIGHT], available_at__lte=clock.now())
-        .order_by("available_at", "id")
-        .values_list("id", "status")[:limit]
-    )
-    for taken, (payment_id, status) in enumerate(due):
-        if time.monotonic() > deadline:
-            return taken
-        try:
-            take_up = submit if status == PaymentStatus.CREATED else reconcile
-            take_up(payment_id=payment_id, wait=False)
-        except Exception:
-            logger.exception("payment %s could not be taken up and is put off", payment_id)
-            _put_off(payment_id)
-    return len(due)
+    due = Payment.objects.filter(status__in=AWAITED, available_at__lte=clock.now()).order_by("available_at", "id")
+    statuses = dict(due.values_list("id", "status")[:limit])
+
+    def take_up(payment_id: str) -> None:
+        step = submit if statuses[payment_id] == PaymentStatus.CREATED else reconcile
+        step(payment_id=payment_id, wait=False)
+
+    return take_up_each(statuses, take_up=take_up, put_off=_put_off, budget_seconds=budget_seconds)
 
 
 @db.transaction(idempotent=False)
@@ -67,12 +55,12 @@ def _put_off(payment_id: str) -> None:
     the schedule and ends in review. One that is no longer due was claimed before it failed: its next try is set.
     """
     locked = lock_known(find(payment_id), wait=False)
-    if locked is None or not _is_due(locked[1]):
+    if locked is None or not is_due(locked[1]):
         return
     invoice, payment = locked
     if payment.status == PaymentStatus.CREATED:
         payment.available_at = clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
-    elif _is_exhausted(payment):
+    elif is_exhausted(payment):
         send_to_review(invoice=invoice, payment=payment, actor=ACTOR, reason="it could not be taken up")
         return
     else:
@@ -131,9 +119,9 @@ def _claim(known: Payment, wait: bool) -> _Claim | None:
     if locked is None:
         return None
     invoice, payment = locked
-    if payment.status not in IN_FLIGHT or not _is_due(payment) or not registry.get(payment.provider).settles_itself:
+    if payment.status not in IN_FLIGHT or not is_due(payment) or not registry.get(payment.provider).settles_itself:
         return None
-    if _is_exhausted(payment):
+    if is_exhausted(payment):
         send_to_review(invoice=invoice, payment=payment, actor=ACTOR, reason="the provider could not tell how it ended")
         return None
     if payment.status == PaymentStatus.PROCESSING and not payment.provider_reference:
@@ -150,7 +138,7 @@ def _claim_by_hand(known: Payment, actor: Principal, reason: str) -> _Claim | No
     invoice, payment = lock_both(known)
     check_reconcilable(payment)
     is_being_sent = payment.status == PaymentStatus.PROCESSING and not payment.provider_reference
-    if is_being_sent and not _is_due(payment):
+    if is_being_sent and not is_due(payment):
         return None
     event = events.PaymentReconcileRequested
     record_payment(invoice=invoice, payment=payment, event=event, actor=actor, reason=reason)
@@ -161,14 +149,6 @@ def _is_still_wanted(invoice: Invoice, payment: Payment) -> bool:
     """Whether it may be sent once more: nobody has asked to cancel it, and no held money would pay the invoice."""
     held = receipts.held_for(invoice)
     return payment.cancel_requested_at is None and not any(receipts.pays(receipt, invoice) for receipt in held)
-
-
-def _is_due(payment: Payment) -> bool:
-    return payment.available_at is not None and payment.available_at <= clock.now()
-
-
-def _is_exhausted(payment: Payment) -> bool:
-    return payment.reconciliations >= len(settings.RECONCILE_SCHEDULE_SECONDS)
 
 
 def _inquire(claim: _Claim) -> Outcome:

@@ -14,11 +14,12 @@ from outbox.states import advance
 from payments import events
 from payments.models import Payment, Receipt
 from payments.providers.base import Succeeded
-from payments.services import receipts, refunding
+from payments.services import receipts
+from payments.services.by_hand import ReferenceTaken
 from payments.services.disposing import Disposition, dispose
 from payments.services.locks import lock
-from payments.services.manual import ReferenceTaken
 from payments.services.recording import record_payment
+from payments.services.refunds import giving_back
 from payments.states import PaymentStatus
 
 RESOLVED_BY_HAND = "resolved_by_hand"
@@ -53,7 +54,7 @@ def resolve_payment(
     actor: Principal,
     payment_id: str,
     status: str,
-    disposition: str = "keep",
+    disposition: Disposition = Disposition.KEEP,
     capture: Capture | None = None,
     reason: str = "",
 ) -> Payment:
@@ -67,10 +68,10 @@ def resolve_payment(
         money.check_amount(capture.amount, field="capture.amount")
         money.check_currency(capture.currency, field="capture.currency")
     try:
-        return _resolve(actor, payment_id, status, Disposition(disposition), capture, reason)
+        return _resolve(actor, payment_id, status, disposition, capture, reason)
     except IntegrityError:
         # Somebody has booked the same capture since we looked: now it is seen.
-        return _resolve(actor, payment_id, status, Disposition(disposition), capture, reason)
+        return _resolve(actor, payment_id, status, disposition, capture, reason)
 
 
 @db.transaction(idempotent=False)
@@ -133,7 +134,6 @@ def _release(invoice: Invoice, payment: Payment, actor: Principal, reason: str) 
     for receipt in held:
         if invoice.status == InvoiceStatus.PROCESSING and receipts.pays(receipt, invoice):
             receipts.apply(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
-            why = "the invoice has been paid by other money"
-            refunding.give_back_surplus(invoice=invoice, actor=actor, reason=why, spared=payment)
+            giving_back.give_back_surplus(invoice=invoice, actor=actor, spared=payment)
     if invoice.status == InvoiceStatus.PROCESSING:
         invoices.end_payment(invoice=invoice, may_retry=True, actor=actor, reason=reason)

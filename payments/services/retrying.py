@@ -2,7 +2,6 @@
 
 import datetime
 import logging
-import time
 
 from django.conf import settings
 
@@ -16,6 +15,7 @@ from payments.providers import registry
 from payments.services import receipts
 from payments.services.recording import record_payment
 from payments.services.requesting import PaymentTerms, pay_again
+from payments.services.sweeping import take_up_each
 
 logger = logging.getLogger(__name__)
 
@@ -65,22 +65,16 @@ def retry_due(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
 
     Stops after `budget_seconds` of real time; what somebody else has locked, or cannot be taken up, waits for later.
     """
-    deadline = time.monotonic() + budget_seconds
-    due = list(
-        Invoice.objects.filter(next_attempt_at__lte=clock.now())
-        .order_by("next_attempt_at", "id")
-        .values_list("id", flat=True)[:limit]
+    due = Invoice.objects.filter(next_attempt_at__lte=clock.now()).order_by("next_attempt_at", "id")
+    ids = list(due.values_list("id", flat=True)[:limit])
+    made: list[bool] = []
+    take_up_each(
+        ids,
+        take_up=lambda invoice_id: made.append(_retry(invoice_id)),
+        put_off=_put_off,
+        budget_seconds=budget_seconds,
     )
-    made = 0
-    for invoice_id in due:
-        if time.monotonic() > deadline:
-            break
-        try:
-            made += _retry(invoice_id)
-        except Exception:
-            logger.exception("invoice %s could not be tried again and is put off", invoice_id)
-            _put_off(invoice_id)
-    return made
+    return sum(made)
 
 
 @db.transaction(idempotent=True)

@@ -16,6 +16,16 @@ def next_reconciliation(row: Payment | Refund) -> datetime.datetime | None:
     return clock.now() + delay_after(row.reconciliations)
 
 
+def is_due(row: Payment | Refund) -> bool:
+    """Its time to be taken up has come."""
+    return row.available_at is not None and row.available_at <= clock.now()
+
+
+def is_exhausted(row: Payment | Refund) -> bool:
+    """The provider has been asked as often as the schedule says: only a person can tell how it ended."""
+    return row.reconciliations >= len(settings.RECONCILE_SCHEDULE_SECONDS)
+
+
 def delay_after(tries: int) -> datetime.timedelta:
     """How long to wait after so many tries; the schedule's last delay goes on for ever."""
     schedule = settings.RECONCILE_SCHEDULE_SECONDS

@@ -1,17 +1,14 @@
 """Sending a payment to its provider: claim under the locks, call outside any transaction, record."""
 
-import contextlib
-from collections.abc import Iterator
-
 from config.api.principals import Principal, system
-from config.kernel import clock, correlation, db
+from config.kernel import clock, db
 from outbox.states import advance
 from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.providers.base import ChargeRequest, Outcome, Unknown
 from payments.services.asking import account_changed, ask, lease_end, may_send
-from payments.services.locks import find, lock_both, lock_known
+from payments.services.locks import correlated, lock_both, lock_known
 from payments.services.outcomes import EventResult, apply_outcome
 from payments.services.recording import record_payment
 from payments.states import PaymentStatus
@@ -30,18 +27,6 @@ def submit(*, payment_id: str, wait: bool = True) -> EventResult:
             return EventResult.STALE
         outcome = ask(lambda: charge(payment))
         return record(payment=payment, outcome=outcome, actor=ACTOR)
-
-
-@contextlib.contextmanager
-def correlated(payment_id: str) -> Iterator[Payment]:
-    """The payment, unlocked. What is done for it later belongs to the request that asked for it.
-
-    Raises PaymentNotFound.
-    """
-    payment = find(payment_id)
-    correlation_id = payment.correlation_id or correlation.accept_or_new(None)
-    with correlation.bind(correlation_id, payment_id=payment.id, invoice_id=payment.invoice_id):
-        yield payment
 
 
 @db.transaction(idempotent=False)

@@ -45,7 +45,10 @@ def late_money(amount: int, currency: str = "EUR", *, due: int = 1250) -> Receip
 
 def dispose(receipt: Receipt, disposition: str) -> Receipt:
     return services.dispose_receipt(
-        actor=MERCHANT_KEY, receipt_id=receipt.id, disposition=disposition, reason="asked the customer"
+        actor=MERCHANT_KEY,
+        receipt_id=receipt.id,
+        disposition=services.Disposition(disposition),
+        reason="asked the customer",
     )
 
 
@@ -201,4 +204,4 @@ def test_what_has_gone_cannot_be_disposed_of() -> None:
 def test_a_receipt_nobody_has_is_not_found() -> None:
     """Text that is no id included."""
     with pytest.raises(services.ReceiptNotFound):
-        services.dispose_receipt(actor=MERCHANT_KEY, receipt_id="rct_nonsense", disposition="return")
+        services.dispose_receipt(actor=MERCHANT_KEY, receipt_id="rct_nonsense", disposition=services.Disposition.RETURN)

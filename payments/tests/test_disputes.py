@@ -9,6 +9,8 @@ from invoices.ledger import services as ledger
 from invoices.models import Invoice
 from outbox.models import OutboxEvent
 from payments.models import Dispute, Payment
+from payments.providers.base import Declined, Pending
+from payments.services.dispute_news import DisputeAmountDiffers
 from payments.tests.factories import (
     captured,
     make_paid,
@@ -22,6 +24,7 @@ from payments.tests.factories import (
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.django_db
+SOFT = Declined(code="insufficient_funds", retryable=True)
 
 
 @pytest.fixture(autouse=True)
@@ -128,3 +131,24 @@ def test_what_the_books_told_without_reason_and_date_its_webhook_completes() -> 
     assert tell_dispute(payment, "opened") == "applied"
     assert Dispute.objects.get().reason == "fraudulent"
     assert tell_dispute(payment, "opened") == "stale"
+
+
+def test_money_under_dispute_does_not_pay_by_itself() -> None:
+    """Held money pays when the live payment ends without any, but not what the bank has taken back."""
+    payment = make_payment()
+    tell_payment(payment, SOFT)
+    other = make_payment(invoice=payment.invoice)
+    tell_payment(other, Pending(f"ch_{other.id}"))
+    tell_payment(payment, captured(payment))
+    tell_dispute(payment, "opened")
+    tell_payment(other, SOFT)
+    assert Invoice.objects.get(id=payment.invoice_id).status == "open"
+
+
+def test_a_dispute_that_closes_over_another_amount_is_not_believed() -> None:
+    """The event fails and waits for staff; nothing is booked for it."""
+    payment = make_paid(amount=1250)
+    tell_dispute(payment, "opened")
+    with pytest.raises(DisputeAmountDiffers):
+        tell_dispute(payment, "won", amount=60)
+    assert Dispute.objects.get().status == "open"

@@ -341,3 +341,13 @@ def test_money_in_a_currency_nobody_knows_is_booked_and_can_be_looked_at() -> No
     say(payment, captured(payment, currency="XQQ"))
     assert state(payment) == ("review", "processing")
     assert str(Receipt.objects.get()).endswith(f"({payment.amount} XQQ)")
+
+
+def test_late_money_in_another_account_never_pays() -> None:
+    """It is booked where it is, and a person decides."""
+    payment = make_payment()
+    say(payment, HARD)
+    elsewhere = Succeeded(f"ch_{payment.id}", payment.amount, payment.currency, "acct_other")
+    assert say(payment, elsewhere) == "applied"
+    assert state(payment) == ("failed", "failed")
+    assert receipts(payment) == [(payment.amount, "unapplied")]

@@ -11,7 +11,7 @@ from outbox.models import OutboxEvent
 from payments import services
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Declined, Outcome, Pending, Unknown
-from payments.services import refund_submission
+from payments.services.refunds import submission
 from payments.tests.factories import make_paid, make_payment, make_refund, receipt_of, refunded, tell_refund
 from tests.invariants import check_invariants
 
@@ -33,10 +33,10 @@ def manual_refund(amount: int | None = None) -> Refund:
 def given_up(*, reference: str = "") -> Refund:
     """A refund that the provider was asked for, and could not tell the end of."""
     refund = make_refund(make_paid())
-    assert refund_submission._claim(refund, wait=True) is not None
+    assert submission._claim(refund, wait=True) is not None
     answers: list[Outcome] = [Pending(reference), Unknown("timeout")] if reference else [Unknown("timeout")]
     for outcome in answers:
-        refund_submission.record_answer(refund=refund, outcome=outcome, actor=refund_submission.ACTOR)
+        submission.record_answer(refund=refund, outcome=outcome, actor=submission.ACTOR)
     Refund.objects.filter(id=refund.id).update(available_at=None)
     return Refund.objects.get(id=refund.id)
 
@@ -83,11 +83,11 @@ def test_failing_leaves_the_money_to_be_refunded_again() -> None:
 
 def test_what_has_ended_is_neither_confirmed_nor_failed_again() -> None:
     """A forbidden transition, in a sentence."""
-    refund = confirm(manual_refund())
+    confirmed, failed = confirm(manual_refund()), fail(manual_refund())
     with pytest.raises(ForbiddenTransition, match="Cannot confirm refund in succeeded status"):
-        confirm(refund)
-    with pytest.raises(ForbiddenTransition, match="Cannot fail refund in succeeded status"):
-        fail(refund)
+        confirm(confirmed)
+    with pytest.raises(ForbiddenTransition, match="Cannot fail refund in failed status"):
+        fail(failed)
 
 
 def test_a_reference_is_that_of_one_refund() -> None:
@@ -145,3 +145,14 @@ def test_a_refund_nobody_has_is_not_found() -> None:
     """Text that is no id included."""
     with pytest.raises(services.RefundNotFound):
         services.confirm_refund(actor=MERCHANT_KEY, refund_id="re_nonsense")
+
+
+def test_a_transfer_that_came_back_after_it_was_confirmed_is_booked_once() -> None:
+    """The refund stays succeeded, its money is unapplied, and a second time there is nothing left to say."""
+    refund = manual_refund()
+    confirm(refund, "RF18")
+    fail(refund)
+    assert Refund.objects.get(id=refund.id).status == "succeeded"
+    assert Receipt.objects.get(returned_refund=refund).amount_unapplied == refund.amount
+    with pytest.raises(ForbiddenTransition):
+        fail(refund)

@@ -8,10 +8,12 @@ from django.db import connection
 
 from config.tests.test_mariadb import sent
 from invoices.ledger import services as ledger
+from invoices.tests.factories import MERCHANT_KEY
 from outbox.models import OutboxEvent
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Unknown
-from payments.services import refund_submission, refunding
+from payments.services import fail_refund
+from payments.services.refunds import reserving, submission
 from payments.tests.factories import (
     captured,
     make_paid,
@@ -57,7 +59,7 @@ def log(payment: Payment) -> list[str]:
 
 def claim(refund: Refund) -> None:
     """As far as `submit_refund` comes before the provider answers."""
-    assert refund_submission._claim(refund, wait=True) is not None
+    assert submission._claim(refund, wait=True) is not None
 
 
 def lose(refund: Refund) -> None:
@@ -66,7 +68,7 @@ def lose(refund: Refund) -> None:
 
 
 def answer(refund: Refund, outcome: Outcome) -> str:
-    return refund_submission.record_answer(refund=refund, outcome=outcome, actor=refund_submission.ACTOR).value
+    return submission.record_answer(refund=refund, outcome=outcome, actor=submission.ACTOR).value
 
 
 def test_a_refund_moves_the_books_with_its_tax() -> None:
@@ -160,7 +162,7 @@ def test_a_dashboard_refund_that_does_not_fit_is_tried_again() -> None:
     payment = make_paid()
     ours = make_refund(payment, 1000)
     outcome = refunded(ours, reference="rf_there", amount=1250)
-    with pytest.raises(refunding.RefundTooLarge, match="250 EUR"):
+    with pytest.raises(reserving.RefundTooLarge, match="250 EUR"):
         tell_dashboard_refund(payment, outcome, reference="rf_there", amount=1250)
     claim(ours)
     answer(ours, Declined(code="amount_too_large", retryable=False))
@@ -326,3 +328,16 @@ def test_a_second_refund_under_our_reference_is_booked_as_another() -> None:
     assert tell_refund(refund, refunded(refund, reference="rf_second"), refund_reference="rf_second") == "applied"
     told = Refund.objects.order_by("id").values_list("provider_reference", "status")
     assert list(told) == [("rf_first", "succeeded"), ("rf_second", "succeeded")]
+
+
+def test_what_comes_back_of_a_refund_that_was_made_in_place_of_ours_is_booked() -> None:
+    """Ours was failed by hand, the provider had made it all the same, and then it failed there."""
+    refund = make_refund(make_paid(amount=1250), 200)
+    lose(refund)
+    Refund.objects.filter(id=refund.id).update(available_at=None)
+    fail_refund(actor=MERCHANT_KEY, refund_id=refund.id, failure_code="not_sent", reason="not on their pages")
+    assert tell_refund(refund, refunded(refund, reference="rf_1"), refund_reference="rf_1") == "applied"
+    came_back = Declined(code="expired_or_canceled_card", retryable=False, reference="rf_1")
+    assert tell_refund(refund, came_back, refund_reference="rf_1") == "applied"
+    made_there = Refund.objects.get(provider_reference="rf_1")
+    assert Receipt.objects.get(returned_refund=made_there).amount_unapplied == 200

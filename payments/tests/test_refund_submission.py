@@ -17,7 +17,7 @@ from payments.models import Payment, Receipt, Refund
 from payments.providers import registry
 from payments.providers.base import Canceled, Declined
 from payments.providers.simulated.simulator.server import SimulatorServer
-from payments.services import refund_reconciliation, refund_submission
+from payments.services.refunds import reconciliation, submission
 from payments.tests.factories import (
     captured,
     make_payment,
@@ -179,7 +179,7 @@ def test_the_sweep_submits_what_no_worker_took(simulator: SimulatorServer) -> No
 def test_a_refund_whose_worker_died_is_resumed(simulator: SimulatorServer) -> None:
     """Claimed, never answered: after the lease it is unknown, then asked about and sent again with its key."""
     refund = make_refund(pay())
-    assert refund_submission._claim(refund, wait=True) is not None
+    assert submission._claim(refund, wait=True) is not None
     assert services.sweep_refunds() == 0
     make_due(refund)
     services.sweep_refunds()
@@ -235,7 +235,7 @@ def test_staff_has_it_asked_about_again(simulator: SimulatorServer, settings: La
 def test_nobody_is_asked_beside_a_submission_under_way(simulator: SimulatorServer) -> None:
     """Its answer is on the way."""
     refund = make_refund(pay())
-    refund_submission._claim(refund, wait=True)
+    submission._claim(refund, wait=True)
     assert services.reconcile_refund_now(actor=STAFF, refund_id=refund.id) == services.EventResult.STALE
     assert refunds_there(simulator) == []
 
@@ -284,7 +284,9 @@ def test_one_that_comes_back_is_a_receipt_and_can_be_given_back_again(simulator:
     assert tell_refund(refund, failed, refund_reference=there.id, charge_reference=there.charge) == "applied"
     returned = payment.receipts.get(returned_refund=refund)
     assert (status(refund), returned.amount_unapplied) == ("succeeded", 1250)
-    services.dispose_receipt(actor=STAFF, receipt_id=returned.id, disposition="return", reason="other card")
+    services.dispose_receipt(
+        actor=STAFF, receipt_id=returned.id, disposition=services.Disposition.RETURN, reason="other card"
+    )
     again = Refund.objects.get(receipt=returned)
     services.submit_refund(refund_id=again.id)
     assert status(again) == "succeeded"
@@ -341,7 +343,7 @@ def test_what_can_never_be_taken_up_ends_with_a_person_if_it_may_have_been_sent(
     settings.RECONCILE_SCHEDULE_SECONDS = [1, 1]
     refund = make_refund(pay())
     if sent:
-        refund_submission._claim(refund, wait=True)
+        submission._claim(refund, wait=True)
     Refund.objects.filter(id=refund.id).update(provider="gone")
     for _ in range(4):
         if Refund.objects.get(id=refund.id).available_at is not None:
@@ -362,7 +364,7 @@ def test_a_failure_after_the_claim_leaves_the_schedule_alone(
     def unavailable(**_: object) -> None:
         raise Unavailable()
 
-    monkeypatch.setattr(refund_reconciliation, "record_answer", unavailable)
+    monkeypatch.setattr(reconciliation, "record_answer", unavailable)
     services.sweep_refunds()
     later = Refund.objects.get(id=refund.id)
     assert later.reconciliations == 1
@@ -373,11 +375,11 @@ def test_a_failure_after_the_claim_leaves_the_schedule_alone(
 def test_the_webhook_and_the_answer_are_one(simulator: SimulatorServer) -> None:
     """The webhook comes before the answer is recorded: the answer is stale."""
     refund = make_refund(pay())
-    claimed = refund_submission._claim(refund, wait=True)
+    claimed = submission._claim(refund, wait=True)
     assert claimed is not None
-    outcome = refund_submission.send(claimed)
+    outcome = submission.send(claimed)
     assert tell_refund(refund, outcome, refund_reference=simulator.core.refunds()[0].id) == "applied"
-    answer = refund_submission.record_answer(refund=claimed, outcome=outcome, actor=refund_submission.ACTOR)
+    answer = submission.record_answer(refund=claimed, outcome=outcome, actor=submission.ACTOR)
     assert answer == services.EventResult.STALE
 
 

@@ -15,8 +15,8 @@ from outbox.models import OutboxEvent
 from payments import events, services
 from payments.models import Payment, Refund
 from payments.providers.base import Declined
-from payments.services import refunding
 from payments.services.locks import lock
+from payments.services.refunds import reserving
 from payments.tests.factories import (
     captured,
     make_key,
@@ -191,10 +191,10 @@ def test_scar_gumroad_6193_a_refund_heard_of_before_its_commit_waits_and_takes_e
     def insert_slowly() -> None:
         invoice, _ = lock(payment.id)
         receipt = receipt_of(payment)
-        refund = refunding.build(receipt=receipt, amount=1250, of_unapplied=False, reason="")
+        refund = reserving.build(receipt=receipt, amount=1250, of_unapplied=False, reason="")
         refund.save(force_insert=True)
-        refunding.reserve(refund, receipt)
-        refunding.record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=MERCHANT_KEY)
+        reserving.reserve(refund, receipt)
+        reserving.record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=MERCHANT_KEY)
         known.append(refund)
         inserted.set()
         told.wait(10)

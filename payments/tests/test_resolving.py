@@ -16,6 +16,7 @@ from payments.tests.factories import (
     captured,
     make_paid,
     make_payment,
+    make_refund,
     receipt_of,
     refunded,
     tell_dispute,
@@ -54,7 +55,7 @@ def resolve(
         actor=MERCHANT_KEY,
         payment_id=payment.id,
         status=status,
-        disposition=disposition,
+        disposition=services.Disposition(disposition),
         capture=capture,
         reason="asked the bank",
     )
@@ -220,7 +221,9 @@ def test_money_that_was_kept_is_not_refunded_but_disposed_of() -> None:
     resolve(payment, "succeeded", "keep")
     with pytest.raises(services.RefundTooLarge, match=" 0 EUR"):
         services.check_refundable(Payment.objects.get())
-    services.dispose_receipt(actor=MERCHANT_KEY, receipt_id=receipt_of(payment).id, disposition="return")
+    services.dispose_receipt(
+        actor=MERCHANT_KEY, receipt_id=receipt_of(payment).id, disposition=services.Disposition.RETURN
+    )
 
 
 def test_late_money_after_a_person_has_failed_the_payment_is_not_lost() -> None:
@@ -229,3 +232,13 @@ def test_late_money_after_a_person_has_failed_the_payment_is_not_lost() -> None:
     resolve(payment, "failed")
     assert tell_payment(payment, captured(payment)) == "applied"
     assert Invoice.objects.get().status == "paid"
+
+
+def test_a_payment_that_brought_less_is_refunded_once_all_of_that_is_back() -> None:
+    """Fully refunded is what it has paid, not what it was over."""
+    payment = in_review(99)
+    resolve(payment, "succeeded", "apply")
+    for amount in (40, 59):
+        refund = make_refund(payment, amount)
+        tell_refund(refund, refunded(refund))
+    assert Payment.objects.get(id=payment.id).status == "refunded"

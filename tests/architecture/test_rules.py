@@ -38,8 +38,8 @@ MAY_READ_THE_WALL_CLOCK = {
     "payments/services/outcomes.py": "how long the provider remembers a key",
     "payments/services/asking.py": "how long the provider remembers a key",
     "payments/services/submission.py": "how long the provider remembers a key",
-    "payments/services/refund_submission.py": "how long the provider remembers a key",
-    "payments/services/refund_outcomes.py": "how long the provider remembers a key",
+    "payments/services/refunds/submission.py": "how long the provider remembers a key",
+    "payments/services/refunds/outcomes.py": "how long the provider remembers a key",
     "payments/services/settlement/reconciling.py": "the provider's books run on its own clock",
     "webhooks/inbound/services/receiving.py": "signatures",
 }

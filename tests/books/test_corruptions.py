@@ -22,7 +22,7 @@ from config.volume.seeding import Plan
 from invoices.models import Customer, Entry, Invoice, InvoiceLine, Journal
 from outbox.models import SEQUENCER, Cursor, OutboxEvent
 from payments.models import Dispute, Payment, Receipt, Refund
-from payments.states import LIVE_REFUND
+from payments.states import REFUND_LIVE
 from webhooks.inbound.models import ProviderEvent
 
 pytestmark = pytest.mark.xdist_group("corruptions")
@@ -108,11 +108,8 @@ def a_retry_of_a_failed_invoice() -> None:
     change(first(Invoice.objects, status="failed"), next_attempt_at=clock.now())
 
 
-def a_surplus_that_was_kept() -> None:
-    receipt = first(Receipt.objects, status="unapplied", payment__status="canceled")
-    paying = first(Payment.objects, invoice=receipt.invoice, status="succeeded")
-    receipt.refunds.update(payment=paying)
-    change(receipt, payment=paying)
+def a_payment_over_less_than_it_brought() -> None:
+    change(first(Payment.objects, status="succeeded"), amount=F("amount") - 1)
 
 
 def a_cent_in_no_place() -> None:
@@ -124,7 +121,7 @@ def a_reservation_that_no_refund_made() -> None:
 
 
 def a_refund_of_more_than_was_received() -> None:
-    refund = first(Refund.objects, status__in=LIVE_REFUND, of_unapplied=False)
+    refund = first(Refund.objects, status__in=REFUND_LIVE, of_unapplied=False)
     change(refund, amount=refund.receipt.amount + 1)
     change(refund.receipt, amount_refunding=refund.receipt.amount + 1)
 
@@ -248,7 +245,7 @@ CORRUPTIONS: dict[Callable[[], None], set[str]] = {
     a_payment_that_is_not_live_for_its_invoice: {"live_payment"},
     an_attempt_that_nobody_made: {"attempts"},
     a_retry_of_a_failed_invoice: {"retries"},
-    a_surplus_that_was_kept: {"double_charge"},
+    a_payment_over_less_than_it_brought: {"double_charge"},
     a_cent_in_no_place: {"receipt_parts"},
     a_reservation_that_no_refund_made: {"refund_reservations"},
     a_refund_of_more_than_was_received: {"refund_reservations"},

@@ -200,8 +200,15 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize(
+    ("width", "theme"),
+    [
+        (1440, "light"),
+        (390, "dark"),
+        pytest.param(1440, "dark", marks=pytest.mark.long),
+        pytest.param(390, "light", marks=pytest.mark.long),
+    ],
+)
 def test_a_page_fits_its_window(day: Day, staff: Browser, width: int, theme: str) -> None:
     """On a desk and on a phone nothing makes the page itself scroll sideways, in both themes."""
     staff.page.set_viewport_size({"width": width, "height": 844})

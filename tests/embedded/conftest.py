@@ -23,8 +23,8 @@ def start(tmp_path: Path) -> Iterator[StartRun]:
     """Starts runs in a data directory of this test; none outlives the test."""
     runs: list[Run] = []
 
-    def start_run(*, port: int | None = None) -> Run:
-        runs.append(Run(tmp_path / "data", port=port))
+    def start_run(*, port: int | None = None, **variables: str) -> Run:
+        runs.append(Run(tmp_path / "data", port=port, **variables))
         return runs[-1]
 
     yield start_run

@@ -74,9 +74,8 @@ class Run:
         return status
 
     def clean_up(self) -> None:
-        """Leave nothing behind, whatever a test did or failed to do."""
-        if self.process.poll() is None:
-            self.process.terminate()
+        """Leave nothing behind, whatever a test did or failed to do. Ending takes seconds, being killed takes none."""
+        self.process.kill()
         self.wait()
         for each in processes_of(self.data_dir):
             each.kill()

@@ -15,7 +15,7 @@ from payments import services as payments
 from payments.models import Payment, Refund
 from payments.providers.base import Declined, Outcome, Succeeded
 from payments.services.locks import lock
-from payments.services.refund_outcomes import apply_refund_outcome
+from payments.services.refunds.outcomes import apply_refund_outcome
 from payments.tests.factories import make_key, make_payment
 from tests.inbound_orders.orders import Order, one_of, orders, walk
 from tests.invariants import check_invariants

@@ -51,8 +51,12 @@ def found(name: str, use_case: Callable[[], object]) -> list[str]:
     """What is wrong with the statements of a use case, exceptions left out."""
     with plans.captured() as statements:
         use_case()
-    wrong = [problem for statement in dict.fromkeys(statements) for problem in plans.problems(statement)]
+    wrong = [problem for statement in dict.fromkeys(statements) for problem in _problems(statement)]
     return [f"{name}: {problem}" for problem in wrong if not _is_allowed(name, problem)]
+
+
+_problems = functools.cache(plans.problems)
+"""Sessions, permissions and counts are asked for on every page."""
 
 
 def report(wrong: list[str]) -> None:

@@ -13,7 +13,7 @@ from payments.models import Difference, Payment, Receipt, Refund
 from payments.providers.simulated.simulator.server import SimulatorServer
 from payments.providers.simulated.simulator.tokens import TOKENS
 from payments.services import SettlementReport
-from payments.states import IN_FLIGHT, LIVE_REFUND, PaymentStatus
+from payments.states import AWAITED, IN_FLIGHT, REFUND_LIVE, PaymentStatus
 from payments.tests.factories import make_key, make_payment
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -92,7 +92,7 @@ class Day:
                 self.request_refund(payment, payment.amount // 3)
                 self.request_refund(payment, payment.amount // 3)
         self.work()
-        for refund in Refund.objects.filter(payment__payment_method="tok_refund_pending", status__in=LIVE_REFUND):
+        for refund in Refund.objects.filter(payment__payment_method="tok_refund_pending", status__in=REFUND_LIVE):
             self.core.settle_refund(str(refund.provider_reference), failure_code="", now=time.time())
         self.work()
 
@@ -156,11 +156,11 @@ class Day:
         return not (waiting or unread or self._under_way() or self._refunds_under_way())
 
     def _under_way(self) -> list[Payment]:
-        live = Payment.objects.filter(status__in=[PaymentStatus.CREATED, *IN_FLIGHT])
+        live = Payment.objects.filter(status__in=AWAITED)
         return list(live.exclude(payment_method__in=NEVER_ENDS))
 
     def _refunds_under_way(self) -> list[Refund]:
-        return list(Refund.objects.filter(status__in=LIVE_REFUND).exclude(payment__payment_method="tok_refund_pending"))
+        return list(Refund.objects.filter(status__in=REFUND_LIVE).exclude(payment__payment_method="tok_refund_pending"))
 
 
 def reconcile() -> tuple[SettlementReport, list[Difference]]:

@@ -165,6 +165,9 @@ class ResolveInput(InputSerializer):
     capture = CaptureInput(required=False)
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
+    def validate_disposition(self, value: str) -> services.Disposition:
+        return services.Disposition(value)
+
     def to_answers(self) -> dict[str, Any]:
         """What the service is told."""
         data = dict(self.validated_data)

@@ -5,6 +5,7 @@ from rest_framework import serializers
 
 from config.api.fields import InputSerializer
 from config.api.shared_fields import OutputSerializer
+from payments import services
 from payments.api.serializers.payments import DISPOSITIONS
 from payments.models import Receipt
 
@@ -23,6 +24,9 @@ class DisposeInput(InputSerializer):
 
     disposition = serializers.ChoiceField(choices=DISPOSITIONS)
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+    def validate_disposition(self, value: str) -> services.Disposition:
+        return services.Disposition(value)
 
 
 class ReceiptSerializer(OutputSerializer[Receipt]):

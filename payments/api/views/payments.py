@@ -151,7 +151,7 @@ class PaymentCancel(APIView):
 class PaymentResolve(APIView):
     """Ending a payment that is in review."""
 
-    required_scopes = {"POST": "payments:write"}
+    required_scopes = {"POST": "receipts:write"}
 
     @extend_schema(
         operation_id="payments_resolve",

@@ -19,7 +19,7 @@ class PaymentRefund(APIView):
     """Refunding a payment."""
 
     idempotency_key_required = True
-    required_scopes = {"POST": "payments:write"}
+    required_scopes = {"POST": "refunds:write"}
 
     @extend_schema(
         operation_id="payments_refund",
@@ -64,7 +64,7 @@ class RefundDetail(APIView):
 class RefundConfirm(APIView):
     """Confirming a refund that nobody but a person can tell about."""
 
-    required_scopes = {"POST": "payments:write"}
+    required_scopes = {"POST": "refunds:write"}
 
     @extend_schema(
         operation_id="refunds_confirm",
@@ -82,7 +82,7 @@ class RefundConfirm(APIView):
 class RefundFail(APIView):
     """Failing a refund that nobody but a person can tell about."""
 
-    required_scopes = {"POST": "payments:write"}
+    required_scopes = {"POST": "refunds:write"}
 
     @extend_schema(
         operation_id="refunds_fail",

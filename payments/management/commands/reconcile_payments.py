@@ -7,11 +7,12 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from typing import Any
 
+import django.db
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from config.kernel import money
-from config.kernel.errors import Conflict, Invalid
+from config.kernel.errors import Conflict, Invalid, Unavailable
 from payments import services
 from payments.models import Difference
 
@@ -46,8 +47,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             report = self._reconcile(options)
-        except services.SettlementInterrupted as problem:
+        except (services.SettlementInterrupted, Unavailable) as problem:
             raise CommandError(problem.detail, returncode=EXIT_INTERRUPTED) from problem
+        except django.db.Error as problem:
+            raise CommandError(f"The database does not answer: {problem}", returncode=EXIT_INTERRUPTED) from problem
+        except OverflowError as problem:
+            raise CommandError("The window lies outside the calendar.", returncode=EXIT_USAGE) from problem
         except (Conflict, Invalid) as problem:
             raise CommandError(problem.detail, returncode=EXIT_USAGE) from problem
         self._summarise(report, options)

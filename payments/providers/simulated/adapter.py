@@ -119,7 +119,8 @@ class SimulatedProvider:
             reference = provider_reference or self._look_up(path, our_reference)
             if reference is None:
                 return NotFound()
-            return self._read(self._client.get(f"{path}/{_in_path(reference)}"), our_reference=our_reference)
+            reply = self._client.get(f"{path}/{_in_path(reference)}")
+            return self._read(reply, our_reference=our_reference, asked_for=provider_reference)
         except (NoUsableAnswer, wire.Odd) as problem:
             return Unknown(str(problem))
 
@@ -148,9 +149,9 @@ class SimulatedProvider:
         except (NoUsableAnswer, wire.Odd) as problem:
             return Unknown(str(problem))
 
-    def _read(self, reply: Reply, *, our_reference: str) -> Outcome:
+    def _read(self, reply: Reply, *, our_reference: str, asked_for: str = "") -> Outcome:
         if reply.status == 200:
-            return wire.outcome_of(reply.body, our_reference=our_reference, account=self.account)
+            return wire.outcome_of(reply.body, our_reference=our_reference, account=self.account, asked_for=asked_for)
         code = _code_of(reply)
         if reply.status == 404 and code == "resource_missing":
             return NotFound()

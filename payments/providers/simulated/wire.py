@@ -26,9 +26,13 @@ class Odd(ValueError):
     """The document is not of the agreed shape."""
 
 
-def outcome_of(document: dict[str, Any], *, our_reference: str, account: str) -> Outcome:
-    """The outcome a charge or refund object states; Odd when it is about another reference or account than ours."""
-    if identifier(document, "reference", 200) != our_reference:
+def outcome_of(document: dict[str, Any], *, our_reference: str, account: str, asked_for: str = "") -> Outcome:
+    """The outcome a charge or refund object states; Odd when it is about another reference or account than ours.
+
+    The provider's own object `asked_for` may carry none of ours: somebody has made it on the provider's pages.
+    """
+    is_made_there = asked_for != "" and document.get("reference") is None and document.get("id") == asked_for
+    if not is_made_there and identifier(document, "reference", 200) != our_reference:
         raise Odd("the answer is about another reference than ours")
     if identifier(document, "account", 100) != account:
         raise Odd("the answer is from another account than ours")

@@ -10,6 +10,7 @@ from payments.providers.base import Declined, ListedTransaction, Provider
 from payments.services import receipts
 from payments.services.asking import ask
 from payments.services.provider_events import find_spoken_of
+from payments.services.refunds.locks import is_refund_id
 from payments.services.settlement import keeping
 from payments.services.settlement.findings import Finding, in_their_books
 from payments.states import DisputeStatus, RefundStatus
@@ -86,8 +87,8 @@ class Comparison:
         return self._refund_status(line, refund, expected)
 
     def _refund_of_ours(self, line: ListedTransaction) -> Refund | None:
-        is_id = line.our_reference.startswith("re_")
-        return by_id(Refund.objects.filter(provider=self._books.name), line.our_reference) if is_id else None
+        refunds = Refund.objects.filter(provider=self._books.name)
+        return by_id(refunds, line.our_reference) if is_refund_id(line.our_reference) else None
 
     def _unknown_refund(self, line: ListedTransaction) -> Finding:
         """Made at the provider's own pages if it carries no reference of ours: then it is taken over."""
@@ -133,7 +134,7 @@ class Comparison:
         expected = (-dispute.amount if line.status == "opened" else dispute.amount, dispute.currency)
         if differing := self._amounts(line, our_id=dispute.id, expected=expected):
             return differing
-        if line.status == "opened" or dispute.status == DisputeStatus.WON:
+        if line.status == "opened" or dispute.status == DisputeStatus.WON or dispute.reinstated_at is not None:
             return None
         return in_their_books(
             self._books,
@@ -141,7 +142,7 @@ class Comparison:
             DifferenceKind.STATUS,
             our_id=dispute.id,
             expected=expected,
-            mend=Mend.WIN_DISPUTE if dispute.status == DisputeStatus.OPEN else None,
+            mend=Mend.WIN_DISPUTE,
             detail=f"the dispute is {dispute.status}",
         )
 

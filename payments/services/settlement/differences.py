@@ -57,7 +57,9 @@ def _remember(run: SettlementRun, found: Difference, *, is_mended: bool, detail:
         row.found_at = clock.now()
     for name in Difference.SHOWN:
         setattr(row, name, getattr(found, name))
-    row.booked_at, row.run = found.booked_at, run
+    row.booked_at = found.booked_at
+    if is_new or row.run_id < run.id:
+        row.run = run
     row.detail = (detail or found.detail)[:500]
     row.mended_at = clock.now() if is_mended else None
     row.save(force_insert=is_new)
@@ -78,7 +80,7 @@ def _resolve_some(run: SettlementRun) -> int:
         Difference.objects.select_for_update()
         .filter(mended_at=None, provider=run.provider, provider_account=run.provider_account)
         .filter(booked_at__gte=run.since, booked_at__lt=run.until)
-        .exclude(run=run)
+        .filter(run_id__lt=run.id)
         .order_by("id")[:_BATCH]
     )
     for difference in stale:

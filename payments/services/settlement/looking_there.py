@@ -59,7 +59,7 @@ def _ask_about_refund(books: Provider, refund: Refund) -> Outcome:
 
 def _judge(row: Receipt | Refund, outcome: Outcome, *, reference: str, sign: int) -> Iterator[Finding]:
     amount = sign * row.amount
-    if not isinstance(outcome, Succeeded) or outcome.reference != reference:
+    if not isinstance(outcome, Succeeded) or (reference and outcome.reference != reference):
         detail = f"no line in the books, and asked, the provider says {OUTCOMES[type(outcome)]}"
         yield in_our_books(row, DifferenceKind.MISSING_THERE, amount=amount, detail=detail)
     elif (outcome.amount, outcome.currency) != (row.amount, row.currency):

@@ -14,12 +14,13 @@ from invoices.models import Invoice
 from payments.models import Difference, Payment, Receipt, Refund, SettlementLine
 from payments.models.settlement import Mend
 from payments.providers.base import Declined, DisputeNews, ListedTransaction, Outcome, Succeeded
-from payments.services import dispute_news, refunding
+from payments.services import dispute_news
 from payments.services.locks import lock
 from payments.services.outcomes import EventResult, apply_outcome
-from payments.services.refund_outcomes import apply_refund_outcome
+from payments.services.refunds import adopting, reserving
+from payments.services.refunds.outcomes import apply_refund_outcome
 from payments.services.settlement import keeping
-from payments.states import LIVE_REFUND, RefundStatus
+from payments.states import RefundStatus
 
 ACTOR = system("payments.reconcile_settlement")
 
@@ -33,7 +34,7 @@ class Effect:
     detail: str = ""
 
 
-_MISFITS = (refunding.RefundTooLarge, refunding.RefundCurrencyDiffers)
+_MISFITS = (reserving.RefundTooLarge, reserving.RefundCurrencyDiffers)
 MENDED, GONE = Effect(is_mended=True), Effect(is_gone=True)
 
 
@@ -80,10 +81,10 @@ def _adopt_refund(difference: Difference, line: ListedTransaction, reason: str) 
         receipt = Receipt.objects.get(id=known.id)
         if _known_by(line, difference):
             return GONE
-        if ours := _may_be(line, receipt):
+        if ours := reserving.may_be_ours(receipt, amount=-line.amount):
             return Effect(detail=f"it may be {ours.id}, of which the provider's reference is not known yet")
         try:
-            refund = refunding.adopt(
+            refund = adopting.adopt(
                 invoice=invoice,
                 receipt=receipt,
                 amount=-line.amount,
@@ -114,12 +115,6 @@ def _known_by(line: ListedTransaction, difference: Difference) -> Refund | None:
     ).first()
 
 
-def _may_be(line: ListedTransaction, receipt: Receipt) -> Refund | None:
-    """A refund of ours over this amount that is under way, and whose reference the provider has not told us."""
-    under_way = receipt.refunds.filter(status__in=LIVE_REFUND, provider_reference=None, amount=-line.amount)
-    return under_way.order_by("id").first()
-
-
 def _book_return(difference: Difference, line: ListedTransaction, reason: str) -> Effect:
     known = Refund.objects.get(id=difference.our_id)
     with _locked(known.payment_id) as (invoice, payment):
@@ -143,11 +138,11 @@ def _outcome_of(line: ListedTransaction, account: str) -> Outcome:
 
 def _tell_dispute(difference: Difference, line: ListedTransaction, reason: str) -> Effect:
     """Opened, won, or both: whichever of it we have not heard."""
-    receipt = Receipt.objects.get(
-        provider=difference.provider,
-        provider_account=difference.provider_account,
-        provider_reference=line.charge_reference,
-    )
+    ours = Receipt.objects.filter(provider=difference.provider, provider_account=difference.provider_account)
+    if difference.mend == Mend.WIN_DISPUTE:
+        receipt = ours.get(disputes__id=difference.our_id)
+    else:
+        receipt = ours.get(provider_reference=line.charge_reference)
     with _locked(receipt.payment_id) as (invoice, _):
         result = dispute_news.apply(
             invoice=invoice,

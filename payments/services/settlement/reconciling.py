@@ -93,14 +93,20 @@ def recent_window() -> tuple[datetime.datetime, datetime.datetime]:
 
 
 def reconcile_recent_settlement() -> int:
-    """The recent books of every provider that has some; how many differences wait for a person."""
+    """The recent books of every provider that has some; how many differences wait for a person.
+
+    From further back where nobody has read to the end for longer than the usual window.
+    """
     since, until = recent_window()
     left = 0
     for provider in settings.PROVIDERS:
-        if not registry.get(provider).settles_itself:
+        books = registry.get(provider)
+        if not books.settles_itself:
             continue
+        read_until = runs.read_until(books)
+        first = since if read_until is None else min(since, read_until)
         try:
-            left += reconcile_settlement(provider=provider, since=since, until=until).left
+            left += reconcile_settlement(provider=provider, since=first, until=until).left
         except SettlementInterrupted as problem:
             logger.warning("%s", problem)
     return left

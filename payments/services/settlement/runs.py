@@ -22,6 +22,15 @@ def begin(*, books: Provider, since: datetime.datetime, until: datetime.datetime
     return run
 
 
+def read_until(books: Provider) -> datetime.datetime | None:
+    """Up to where the books have been read to the end; None when they never were."""
+    finished = SettlementRun.objects.filter(
+        provider=books.name, provider_account=books.account, finished_at__isnull=False
+    )
+    latest = finished.order_by("-until", "-id").first()
+    return None if latest is None else latest.until
+
+
 def goes_on_at(run: SettlementRun) -> datetime.datetime:
     """From which instant the lines are still to be read."""
     return run.since if run.read_until is None else max(run.since, run.read_until - OVERLAP)

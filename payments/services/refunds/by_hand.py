@@ -5,14 +5,14 @@ from django.db import IntegrityError
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import Conflict, ForbiddenTransition
-from payments.models import Refund
+from payments.models import Receipt, Refund
 from payments.providers import registry
 from payments.providers.base import Declined, Outcome, Succeeded
-from payments.services.manual import NotManual
+from payments.services.by_hand import NotManual
 from payments.services.outcomes import EventResult
-from payments.services.refund_locks import lock_refund
-from payments.services.refund_outcomes import apply_refund_outcome
-from payments.states import LIVE_REFUND, RefundStatus
+from payments.services.refunds.locks import lock_refund
+from payments.services.refunds.outcomes import apply_refund_outcome
+from payments.states import REFUND_LIVE, RefundStatus
 
 
 class RefundNotManual(NotManual):
@@ -52,7 +52,7 @@ def _confirm(*, actor: Principal, refund_id: str, reference: str, reason: str) -
 
 @db.transaction(idempotent=False)
 def fail_refund(*, actor: Principal, refund_id: str, failure_code: str, reason: str = "") -> Refund:
-    """The money has not gone back and will not: the receipt has it again.
+    """The money has not gone back and will not: the receipt has it again. A transfer that came back is booked anew.
 
     What the provider says later of a refund that it had not told the end of is taken for one it made without us, so
     that no money goes unbooked. Raises RefundNotFound, RefundNotManual, ForbiddenTransition.
@@ -68,8 +68,12 @@ def fail_refund(*, actor: Principal, refund_id: str, failure_code: str, reason: 
 
 def check_refund_settled_by_hand(refund: Refund, *, action: str) -> None:
     """A person may "confirm" or "fail" (`action`) this refund now. Raises RefundNotManual, ForbiddenTransition."""
-    if refund.status not in LIVE_REFUND:
+    is_by_hand = not registry.get(refund.provider).settles_itself
+    may_have_come_back = is_by_hand and action == "fail" and refund.status == RefundStatus.SUCCEEDED
+    if may_have_come_back and not Receipt.objects.filter(returned_refund=refund).exists():
+        return
+    if refund.status not in REFUND_LIVE:
         raise ForbiddenTransition(action=action, resource="refund", status=refund.status, id=refund.id)
     is_given_up = refund.status == RefundStatus.UNKNOWN and refund.available_at is None
-    if registry.get(refund.provider).settles_itself and not is_given_up:
+    if not is_by_hand and not is_given_up:
         raise RefundNotManual(refund_id=refund.id, provider=refund.provider)

@@ -17,6 +17,11 @@ class RefundNotFound(NotFound):
     code = "refund_not_found"
 
 
+def is_refund_id(reference: str) -> bool:
+    """Whether it looks like an id of ours: refunds made at the provider may carry anything, the charge's for one."""
+    return reference.startswith("re_")
+
+
 def find_refund(refund_id: str) -> Refund:
     """The refund with its payment, not locked. Raises RefundNotFound."""
     return by_id_or(RefundNotFound, Refund.objects.select_related("payment"), refund_id)

@@ -12,7 +12,7 @@ from payments.providers import registry
 from payments.providers.base import Declined, Outcome, Succeeded
 from payments.services.locks import lock
 from payments.services.outcomes import apply_outcome
-from payments.states import IN_FLIGHT, PaymentStatus
+from payments.states import AWAITED, PaymentStatus
 
 
 class NotManual(Conflict):
@@ -76,7 +76,7 @@ def check_settled_by_hand(payment: Payment, *, action: str) -> None:
     """A person may "confirm" or "fail" (`action`) this payment now. Raises NotManual, ForbiddenTransition."""
     if registry.get(payment.provider).settles_itself:
         raise NotManual(payment_id=payment.id, provider=payment.provider)
-    if payment.status not in (PaymentStatus.CREATED, *IN_FLIGHT):
+    if payment.status not in AWAITED:
         raise ForbiddenTransition(action=action, resource="payment", status=payment.status, id=payment.id)
 
 

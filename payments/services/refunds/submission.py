@@ -7,11 +7,11 @@ from payments import events
 from payments.models import Refund
 from payments.providers import registry
 from payments.providers.base import Declined, Outcome, RefundRequest, Unknown
-from payments.services import refunding
 from payments.services.asking import account_changed, ask, lease_end, may_send
 from payments.services.outcomes import EventResult
-from payments.services.refund_locks import correlated, lock_known_refund
-from payments.services.refund_outcomes import apply_refund_outcome
+from payments.services.refunds import reserving
+from payments.services.refunds.locks import correlated, lock_known_refund
+from payments.services.refunds.outcomes import apply_refund_outcome
 from payments.states import RefundStatus
 
 ACTOR = system("payments.submit_refund")
@@ -47,14 +47,14 @@ def _claim(known: Refund, wait: bool) -> Refund | None:
     refund.submitted_at = clock.wall()
     refund.available_at = lease_end(refund)
     advance(refund, "process")
-    refunding.record(invoice=invoice, refund=refund, event=events.RefundProcessing, actor=ACTOR)
+    reserving.record(invoice=invoice, refund=refund, event=events.RefundProcessing, actor=ACTOR)
     refund.save()
     return refund
 
 
 def _send_first(refund: Refund) -> Outcome:
     """Nothing has been sent: what a dispute has come between is refused, as the provider would."""
-    if refunding.is_blocked(refund):
+    if reserving.is_blocked(refund):
         return Declined(code=DISPUTED, retryable=False, message="the payment has come under dispute meanwhile")
     return send(refund)
 

@@ -3,6 +3,8 @@
 Everything requires the locks of the invoice and of the payment, in that order, under which refunds and receipts change.
 """
 
+import dataclasses
+
 from config.api.principals import Principal
 from config.kernel import clock, db
 from invoices import services as invoices
@@ -14,23 +16,32 @@ from outbox.states import advance
 from payments import events
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Succeeded, Unknown
-from payments.services import receipts, refunding
+from payments.services import receipts
 from payments.services.outcomes import EventResult
 from payments.services.recording import record_payment
+from payments.services.refunds import adopting, reserving
 from payments.services.schedule import next_reconciliation
 from payments.states import PaymentStatus, ReceiptStatus, RefundStatus
 
 
 def apply_refund_outcome(
-    *, invoice: Invoice, payment: Payment, refund: Refund, outcome: Outcome, actor: Principal, reason: str = ""
+    *,
+    invoice: Invoice,
+    payment: Payment,
+    refund: Refund,
+    outcome: Outcome,
+    actor: Principal,
+    reason: str = "",
+    is_reserved: bool = True,
 ) -> EventResult:
     """Requires both locks and `refund` as it is under them. Late and repeated news is STALE.
 
     A refund that fails after it has succeeded stays as it is: its money came back, and a receipt says so, once. So does
     one that succeeds after a person has failed it: what has left is another refund, which the provider made without us.
+    Its amount `is_reserved` on its receipt, unless it was adopted as failed.
     """
     db.require_transaction()
-    step = _Step(invoice, payment, refund, actor, reason)
+    step = _Step(invoice, payment, refund, actor, reason, is_reserved)
     match outcome:
         case Succeeded():
             return step.succeed(outcome)
@@ -46,16 +57,19 @@ def apply_refund_outcome(
             return step.lose("the provider does not know this refund")
 
 
+@dataclasses.dataclass
 class _Step:
     """One outcome applied to one refund, its receipt, its payment and its invoice."""
 
-    def __init__(self, invoice: Invoice, payment: Payment, refund: Refund, actor: Principal, reason: str) -> None:
-        self.invoice = invoice
-        self.payment = payment
-        self.refund = refund
-        self.receipt: Receipt = refund.receipt
-        self.actor = actor
-        self.reason = reason
+    invoice: Invoice
+    payment: Payment
+    refund: Refund
+    actor: Principal
+    reason: str
+    is_reserved: bool = True
+
+    def __post_init__(self) -> None:
+        self.receipt: Receipt = self.refund.receipt
 
     def succeed(self, outcome: Succeeded) -> EventResult:
         if self.refund.status == RefundStatus.FAILED:
@@ -63,10 +77,10 @@ class _Step:
         if not self.concerns(outcome.reference):
             return EventResult.STALE
         if self._is_anothers(outcome.reference):
-            return self.doubt(f"{outcome.reference} is the reference of another refund")
+            return self.refuse(f"{outcome.reference} is the reference of another refund")
         expected = (self.refund.amount, self.refund.currency, self.refund.provider_account)
         if (outcome.amount, outcome.currency, outcome.account) != expected:
-            return self.doubt(f"refunded {outcome.amount} {outcome.currency} in account {outcome.account}")
+            return self.refuse(f"refunded {outcome.amount} {outcome.currency} in account {outcome.account}")
         self._begin(outcome.reference)
         self._settle_receipt()
         self._end("succeed", events.RefundSucceeded)
@@ -79,12 +93,12 @@ class _Step:
         if not self.concerns(outcome.reference):
             return EventResult.STALE
         if self._is_anothers(outcome.reference):
-            return self.doubt(f"{outcome.reference} is the reference of another refund")
+            return self.refuse(f"{outcome.reference} is the reference of another refund")
         self._begin(outcome.reference)
         self.refund.failure_code = outcome.code[:100]
         self.refund.failure_message = outcome.message[:500]
         self._end("fail", events.RefundFailed)
-        if not self.refund.holds_nothing:
+        if self.is_reserved:
             self._release_receipt()
         return EventResult.APPLIED
 
@@ -94,7 +108,7 @@ class _Step:
         if self.refund.status == RefundStatus.PROCESSING and not self._is_news(outcome.reference):
             return EventResult.STALE
         if self._is_anothers(outcome.reference):
-            return self.doubt(f"{outcome.reference} is the reference of another refund")
+            return self.refuse(f"{outcome.reference} is the reference of another refund")
         self._begin(outcome.reference)
         if self.refund.status == RefundStatus.UNKNOWN:
             self._move("process", events.RefundProcessing)
@@ -117,7 +131,7 @@ class _Step:
         self.refund.available_at = None
         self.refund.save()
 
-    def doubt(self, what: str) -> EventResult:
+    def refuse(self, what: str) -> EventResult:
         """It cannot be right: the refund is unknown and asked about no more, until a person has looked."""
         what = what[:500]
         if not self.refund.is_live or (self.refund.failure_message == what and self.refund.available_at is None):
@@ -131,7 +145,7 @@ class _Step:
         """What the provider itself has failed stays failed; otherwise money has gone that we had given up on."""
         if self.refund.provider_reference or not outcome.reference or self._is_anothers(outcome.reference):
             return EventResult.STALE
-        made_there = refunding.adopt(
+        made_there = adopting.adopt(
             invoice=self.invoice,
             receipt=self.receipt,
             amount=outcome.amount,
@@ -204,7 +218,7 @@ class _Step:
             return
         invoices.refund_money(invoice=self.invoice, refund_id=self.refund.id, amount=self.refund.amount, holder=source)
         self.payment.amount_refunded += self.refund.amount
-        if self.payment.status == PaymentStatus.SUCCEEDED and self.payment.amount_refunded == self.payment.amount:
+        if self.payment.status == PaymentStatus.SUCCEEDED and self._is_all_back():
             advance(self.payment, "refund")
             record_payment(
                 invoice=self.invoice,
@@ -214,6 +228,14 @@ class _Step:
                 reason=self.reason,
             )
         self.payment.save(update_fields=["status", "amount_refunded"])
+
+    def _is_all_back(self) -> bool:
+        """Of a payment that brought less than it is over, all that it paid."""
+        refunded: int = self.payment.amount_refunded
+        is_whole: bool = refunded == self.payment.amount
+        if is_whole or refunded < self.receipt.amount_applied:
+            return is_whole
+        return refunded == sum(self.payment.receipts.values_list("amount_applied", flat=True))
 
     def _take_back(self, outcome: Declined) -> EventResult:
         """Its money came back: unapplied, once."""
@@ -249,7 +271,7 @@ class _Step:
         )
 
     def _record(self, event: type[events.RefundEvent]) -> None:
-        refunding.record(invoice=self.invoice, refund=self.refund, event=event, actor=self.actor, reason=self.reason)
+        reserving.record(invoice=self.invoice, refund=self.refund, event=event, actor=self.actor, reason=self.reason)
 
 
 def refuse(
@@ -261,7 +283,7 @@ def refuse(
     """
     db.require_transaction()
     step = _Step(invoice, payment, refund, actor, "")
-    return step.doubt(reason) if step.concerns(reference) else EventResult.STALE
+    return step.refuse(reason) if step.concerns(reference) else EventResult.STALE
 
 
 def lose(*, invoice: Invoice, payment: Payment, refund: Refund, actor: Principal, reason: str) -> EventResult:

@@ -5,8 +5,6 @@ about no more: it is in the staff's queue (unknown, without `available_at`).
 """
 
 import datetime
-import logging
-import time
 
 from django.conf import settings
 
@@ -17,16 +15,15 @@ from payments import events
 from payments.models import Refund
 from payments.providers import registry
 from payments.providers.base import NotFound, Outcome, Unknown
-from payments.services import refunding
 from payments.services.asking import account_changed, ask
 from payments.services.outcomes import EventResult
-from payments.services.refund_locks import correlated, find_refund, lock_known_refund
-from payments.services.refund_outcomes import give_up, lose
-from payments.services.refund_submission import record_answer, send, submit_refund
-from payments.services.schedule import delay_after, next_reconciliation
-from payments.states import LIVE_REFUND, REFUND_IN_FLIGHT, RefundStatus
-
-logger = logging.getLogger(__name__)
+from payments.services.refunds import reserving
+from payments.services.refunds.locks import correlated, find_refund, lock_known_refund
+from payments.services.refunds.outcomes import give_up, lose
+from payments.services.refunds.submission import record_answer, send, submit_refund
+from payments.services.schedule import delay_after, is_due, is_exhausted, next_reconciliation
+from payments.services.sweeping import take_up_each
+from payments.states import REFUND_IN_FLIGHT, REFUND_LIVE, RefundStatus
 
 ACTOR = system("payments.reconcile_refund")
 
@@ -40,25 +37,16 @@ class RefundSettledByHand(Conflict):
 def sweep_refunds(*, limit: int = 100, budget_seconds: float = 5.0) -> int:
     """Take up what is due: refunds no worker submitted, and refunds whose end nobody has reported.
 
-    Stops after `budget_seconds` of real time so that a hanging provider does not pile sweeps up, and passes over what
-    somebody else has locked. Returns how many it came to.
+    Stops after `budget_seconds` of real time; what somebody else has locked waits. Returns how many it came to.
     """
-    deadline = time.monotonic() + budget_seconds
-    due = list(
-        Refund.objects.filter(status__in=LIVE_REFUND, available_at__lte=clock.now())
-        .order_by("available_at", "id")
-        .values_list("id", "status")[:limit]
-    )
-    for taken, (refund_id, status) in enumerate(due):
-        if time.monotonic() > deadline:
-            return taken
-        try:
-            take_up = submit_refund if status == RefundStatus.CREATED else reconcile_refund
-            take_up(refund_id=refund_id, wait=False)
-        except Exception:
-            logger.exception("refund %s could not be taken up and is put off", refund_id)
-            _put_off(refund_id)
-    return len(due)
+    due = Refund.objects.filter(status__in=REFUND_LIVE, available_at__lte=clock.now()).order_by("available_at", "id")
+    statuses = dict(due.values_list("id", "status")[:limit])
+
+    def take_up(refund_id: str) -> None:
+        step = submit_refund if statuses[refund_id] == RefundStatus.CREATED else reconcile_refund
+        step(refund_id=refund_id, wait=False)
+
+    return take_up_each(statuses, take_up=take_up, put_off=_put_off, budget_seconds=budget_seconds)
 
 
 @db.transaction(idempotent=False)
@@ -69,12 +57,12 @@ def _put_off(refund_id: str) -> None:
     longer due was claimed before it failed: its next try is set.
     """
     locked = lock_known_refund(find_refund(refund_id), wait=False)
-    if locked is None or not _is_due(locked[2]):
+    if locked is None or not is_due(locked[2]):
         return
     invoice, payment, refund = locked
     if refund.status == RefundStatus.CREATED:
         refund.available_at = clock.now() + datetime.timedelta(seconds=settings.SUBMIT_LEASE_SECONDS)
-    elif _is_exhausted(refund):
+    elif is_exhausted(refund):
         give_up(invoice=invoice, payment=payment, refund=refund, actor=ACTOR, reason="it could not be taken up")
         return
     else:
@@ -125,9 +113,9 @@ def _claim(known: Refund, wait: bool) -> Refund | None:
     if locked is None:
         return None
     invoice, payment, refund = locked
-    if refund.status not in REFUND_IN_FLIGHT or not _is_due(refund) or not registry.get(refund.provider).settles_itself:
+    if refund.status not in REFUND_IN_FLIGHT or not is_due(refund) or not registry.get(refund.provider).settles_itself:
         return None
-    if _is_exhausted(refund):
+    if is_exhausted(refund):
         reason = "the provider could not tell how it ended"
         give_up(invoice=invoice, payment=payment, refund=refund, actor=ACTOR, reason=reason)
         return None
@@ -147,19 +135,11 @@ def _claim_by_hand(known: Refund, actor: Principal, reason: str) -> Refund | Non
     invoice, _, refund = locked
     check_refund_reconcilable(refund)
     is_being_sent = refund.status == RefundStatus.PROCESSING and not refund.provider_reference
-    if is_being_sent and not _is_due(refund):
+    if is_being_sent and not is_due(refund):
         return None
     event = events.RefundReconcileRequested
-    refunding.record(invoice=invoice, refund=refund, event=event, actor=actor, reason=reason)
+    reserving.record(invoice=invoice, refund=refund, event=event, actor=actor, reason=reason)
     return refund
-
-
-def _is_due(refund: Refund) -> bool:
-    return refund.available_at is not None and refund.available_at <= clock.now()
-
-
-def _is_exhausted(refund: Refund) -> bool:
-    return refund.reconciliations >= len(settings.RECONCILE_SCHEDULE_SECONDS)
 
 
 def _inquire(refund: Refund) -> Outcome:
@@ -173,6 +153,8 @@ def _inquire(refund: Refund) -> Outcome:
     outcome = provider.retrieve_refund(refund_id=refund.id, provider_reference=refund.provider_reference or "")
     if not isinstance(outcome, NotFound):
         return outcome
-    if refunding.is_blocked(refund):
+    if not find_refund(refund.id).is_live:
+        return Unknown("it has ended meanwhile")
+    if reserving.is_blocked(refund):
         return Unknown("the provider does not know this refund, and its payment is or was under dispute")
     return send(refund)

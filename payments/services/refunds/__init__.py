@@ -1,0 +1,1 @@
+"""Money on its way back: reserved, sent, asked about and ended, each under its invoice's lock."""

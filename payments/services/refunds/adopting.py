@@ -1,0 +1,67 @@
+"""A refund that was made at the provider, of a charge that we know, gets its row here."""
+
+from typing import Any
+
+from config.api.principals import Principal
+from config.kernel import db
+from invoices.models import Invoice
+from payments import events
+from payments.models import Receipt, Refund
+from payments.services.refunds.giving_back import leave
+from payments.services.refunds.reserving import RefundCurrencyDiffers, RefundTooLarge, build, record, reserve
+from payments.states import ReceiptStatus
+
+
+def adopt(
+    *,
+    invoice: Invoice,
+    receipt: Receipt,
+    amount: int,
+    currency: str,
+    reference: str,
+    actor: Principal,
+    reason: str,
+    reserves: bool = True,
+) -> Refund:
+    """Requires the invoice's lock. The row of a refund of the charge of `receipt` that was made at the provider.
+
+    Its amount is reserved: of what has paid the invoice before what has paid nothing, of the charge's own receipt
+    before what had come back of earlier refunds. Raises RefundTooLarge and RefundCurrencyDiffers while it does not fit
+    what we know: the event is tried again, for a refund of ours may be about to fail. One that is known to have failed
+    needs nothing left and `reserves` nothing; whoever ends it says so (`is_reserved`).
+    """
+    db.require_transaction()
+    if currency != receipt.currency:
+        raise RefundCurrencyDiffers(**_about(receipt))
+    source, of_unapplied = _source_of(receipt, amount) if reserves else (receipt, False)
+    refund = build(receipt=source, amount=amount, of_unapplied=of_unapplied, reason=reason)
+    refund.provider_reference = reference
+    refund.save(force_insert=True)
+    record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
+    if not reserves:
+        return refund
+    reserve(refund, source)
+    if source.status == ReceiptStatus.UNAPPLIED and not source.amount_unapplied:
+        leave(invoice=invoice, receipt=source, actor=actor, reason=reason)
+    return refund
+
+
+def _source_of(receipt: Receipt, amount: int) -> tuple[Receipt, bool]:
+    """The receipt that has `amount` left, and whether it has it unapplied. Raises RefundTooLarge."""
+    returned = Receipt.objects.filter(
+        invoice=receipt.invoice_id, returned_refund__charge_reference=receipt.charge_reference
+    )
+    for source in (receipt, *returned.exclude(id=receipt.id).order_by("id")):
+        if 1 <= amount <= source.amount_refundable:
+            return source, False
+        if 1 <= amount <= source.amount_unapplied:
+            return source, True
+    raise RefundTooLarge(**_about(receipt))
+
+
+def _about(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "payment_id": receipt.payment_id,
+        "amount_refundable": receipt.amount_refundable,
+        "currency": receipt.currency,
+    }

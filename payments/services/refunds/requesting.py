@@ -1,0 +1,112 @@
+"""Somebody wants money back that has paid an invoice: a refund is created, its amount reserved, a worker nudged."""
+
+from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay, insert_once
+from config.api.principals import Principal
+from config.celery import nudge
+from config.kernel import correlation, db
+from config.kernel.errors import FieldError, ForbiddenTransition
+from payments import events
+from payments.models import Payment, Receipt, Refund
+from payments.services.locks import lock
+from payments.services.refunds.reserving import (
+    RefundAmountInvalid,
+    RefundCurrencyDiffers,
+    RefundTooLarge,
+    about_payment,
+    amount_lost,
+    build,
+    check_undisputed,
+    record,
+    reserve,
+)
+from payments.states import PaymentStatus
+
+_NOT_POSITIVE = FieldError("amount", "not_positive", "Send at least 1, in minor units.")
+_WRONG_CURRENCY = FieldError("currency", RefundCurrencyDiffers.code, "Send the payment's currency, or leave it out.")
+
+
+def request_refund(
+    *,
+    actor: Principal,
+    payment_id: str,
+    key: IdempotencyKey | None,
+    amount: int | None = None,
+    currency: str | None = None,
+    reason: str = "",
+) -> Created[Refund]:
+    """Give back `amount` minor units of what the payment has paid, or all that is left of it.
+
+    Raises PaymentNotFound, IdempotencyKeyReused, ForbiddenTransition when no money of it has paid anything,
+    PaymentDisputed, RefundTooLarge, RefundAmountInvalid, RefundCurrencyDiffers.
+    """
+    created = find_earlier(Refund, key) or _request(
+        actor=actor, payment_id=payment_id, key=key, amount=amount, currency=currency, reason=reason
+    )
+    correlation.note(refund_id=created.row.id, payment_id=created.row.payment_id, invoice_id=created.row.invoice_id)
+    return created
+
+
+@db.transaction(idempotent=lambda *, key, **_: key is not None)
+def _request(
+    *,
+    actor: Principal,
+    payment_id: str,
+    key: IdempotencyKey | None,
+    amount: int | None,
+    currency: str | None,
+    reason: str,
+) -> Created[Refund]:
+    invoice, payment = lock(payment_id)
+    if earlier := find_replay(Refund, key):
+        return earlier
+    receipt, left = _refundable(payment)
+    _check(payment, amount=amount, currency=currency, left=left)
+    refund = build(
+        receipt=receipt, amount=left if amount is None else amount, of_unapplied=False, reason=reason, key=key
+    )
+    created = insert_once(Refund, key, lambda: _inserted(refund))
+    if created.is_new:
+        reserve(refund, receipt)
+        record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
+        db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
+    return created
+
+
+def check_refundable(payment: Payment) -> int:
+    """The minor units that can be refunded now. Raises ForbiddenTransition, PaymentDisputed, RefundTooLarge."""
+    _, left = _refundable(payment)
+    _check(payment, amount=None, currency=None, left=left)
+    return left
+
+
+def _refundable(payment: Payment) -> tuple[Receipt, int]:
+    """The receipt of the payment that has most left of what it has paid, and how much that is.
+
+    Money that has paid nothing is given back by disposing of its receipt.
+    """
+    applied = [receipt for receipt in payment.receipts.order_by("id") if receipt.amount_applied]
+    if not applied and payment.status == PaymentStatus.SUCCEEDED:
+        raise RefundTooLarge(**about_payment(payment, 0))
+    if not applied:
+        raise ForbiddenTransition(action="refund", resource="payment", status=payment.status, id=payment.id)
+    return max(((receipt, _left(receipt)) for receipt in applied), key=lambda pair: pair[1])
+
+
+def _left(receipt: Receipt) -> int:
+    return max(0, receipt.amount_refundable - amount_lost(receipt))
+
+
+def _check(payment: Payment, *, amount: int | None, currency: str | None, left: int) -> None:
+    about = about_payment(payment, left)
+    if currency not in (None, payment.currency):
+        raise RefundCurrencyDiffers(errors=(_WRONG_CURRENCY,), **about)
+    if amount is not None and amount < 1:
+        raise RefundAmountInvalid(errors=(_NOT_POSITIVE,), **about)
+    check_undisputed(payment, left=left)
+    if not left or (amount is not None and amount > left):
+        raise RefundTooLarge(**about)
+
+
+def _inserted(refund: Refund) -> Refund:
+    refund.save(force_insert=True)
+    return refund
