@@ -9,6 +9,7 @@ from tests.embedded.runs import Run
 StartRun = Callable[..., Run]
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """One xdist worker plays them all: each run has five processes, and this machine may have two cores."""
     for item in items:
