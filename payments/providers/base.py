@@ -77,7 +77,8 @@ Outcome = Succeeded | Declined | Pending | Canceled | Unknown | NotFound
 
 @dataclasses.dataclass(frozen=True)
 class ListedTransaction:
-    """One line of the provider's own books. `amount` is signed: what it did to our balance there.
+    """One line of the provider's own books. `amount` is signed: what it did to our balance there. A fee or payout is
+    listed once it has happened: its status never changes, or it would be booked again.
 
     `status` is what the line books: a charge or refund that "succeeded", a refund that "failed" after it had succeeded,
     a dispute "opened" or "won". `charge_reference` names the charge it belongs to, where there is one and we are told.
