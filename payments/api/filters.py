@@ -1,9 +1,9 @@
 """Filters of the lists of payments, refunds, receipts and disputes."""
 
 import django_filters
+from django.db.models import QuerySet
 
 from config.api.filters import IdFilter, MadeFilter
-from config.kernel.money import MAX_AMOUNT
 from payments.models import Dispute, Payment, Receipt, Refund
 from payments.states import DisputeStatus, PaymentStatus, ReceiptStatus, RefundStatus
 
@@ -44,7 +44,7 @@ class RefundFilter(django_filters.FilterSet):
 class ReceiptFilter(django_filters.FilterSet):
     """status, payment, invoice, provider, provider_reference exactly; received_from and received_before.
 
-    unapplied_from: at least so many minor units pay nothing; 1 finds all money that waits.
+    unapplied: "true" for those of which some money pays nothing and waits.
     """
 
     status = django_filters.MultipleChoiceFilter(choices=ReceiptStatus.choices)
@@ -52,15 +52,16 @@ class ReceiptFilter(django_filters.FilterSet):
     invoice = IdFilter(field_name="invoice_id")
     provider = django_filters.CharFilter()
     provider_reference = django_filters.CharFilter()
-    unapplied_from = django_filters.NumberFilter(
-        field_name="amount_unapplied", lookup_expr="gte", min_value=1, max_value=MAX_AMOUNT
-    )
+    unapplied = django_filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], method="filter_unapplied")
     received_from = MadeFilter(field_name="received_at", lookup_expr="gte")
     received_before = MadeFilter(field_name="received_at", lookup_expr="lt")
 
     class Meta:
         model = Receipt
         fields: list[str] = []
+
+    def filter_unapplied(self, rows: QuerySet[Receipt], name: str, value: str) -> QuerySet[Receipt]:
+        return rows.filter(amount_unapplied__gt=0) if value == "true" else rows.filter(amount_unapplied=0)
 
 
 class DisputeFilter(django_filters.FilterSet):

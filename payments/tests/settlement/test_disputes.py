@@ -6,6 +6,7 @@ import pytest
 
 from payments.models import Dispute
 from payments.providers.simulated.simulator.core import SimulatorCore
+from payments.tests.factories import tell_dispute
 from payments.tests.settlement.books import assert_nothing_differs, found, paid, reconcile
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -49,6 +50,20 @@ def test_a_lost_one_has_no_line_of_its_own(core: SimulatorCore) -> None:
     there = core.open_dispute(paid().provider_reference, amount=300, now=time.time())
     found()
     core.close_dispute(there.id, outcome="lost", now=time.time())
+    assert_nothing_differs()
+
+
+def test_one_that_was_won_after_we_had_heard_it_was_lost_gives_its_money_back(core: SimulatorCore) -> None:
+    """Once, and it is no difference any more."""
+    payment = paid()
+    there = core.open_dispute(payment.provider_reference, amount=300, now=time.time())
+    found()
+    tell_dispute(payment, "lost", reference=there.id, amount=300, charge_reference=payment.provider_reference)
+    core.close_dispute(there.id, outcome="won", now=time.time())
+    difference = found()
+    assert (difference.kind, difference.mend) == ("status", "win_dispute")
+    dispute = Dispute.objects.get()
+    assert (dispute.status, dispute.reinstated_at is None) == ("lost", False)
     assert_nothing_differs()
 
 

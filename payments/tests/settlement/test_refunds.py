@@ -7,6 +7,8 @@ import pytest
 from invoices.tests.factories import MERCHANT_KEY
 from payments import services
 from payments.models import Difference, Payment, Receipt, Refund
+from payments.providers import registry
+from payments.providers.base import NotFound, Succeeded
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.objects import NewRefund
 from payments.tests.settlement.books import (
@@ -159,6 +161,17 @@ def test_a_refund_that_succeeded_and_failed_there_and_only_failed_here_is_none(c
     services.submit_refund(refund_id=refund.id)
     assert Refund.objects.get().status == "failed"
     assert_nothing_differs()
+
+
+def test_a_refund_made_at_the_dashboard_can_be_asked_about(core: SimulatorCore) -> None:
+    """It carries no reference of ours, so its own id says that it is the one."""
+    payment = paid()
+    there = core.refund_at_dashboard(payment.provider_reference, amount=300, now=time.time())
+    found()
+    refund = Refund.objects.get()
+    outcome = registry.get("simulated").retrieve_refund(refund_id=refund.id, provider_reference=there.id)
+    assert outcome == Succeeded(there.id, 300, "EUR", refund.provider_account)
+    assert registry.get("simulated").retrieve_refund(refund_id=refund.id, provider_reference="") == NotFound()
 
 
 def test_a_succeeded_refund_without_a_line_is_asked_about(core: SimulatorCore) -> None:

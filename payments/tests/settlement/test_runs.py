@@ -18,6 +18,7 @@ from payments.models import Difference, Payment, Receipt, SettlementLine, Settle
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
+from payments.services.settlement import differences
 from payments.tests.factories import make_payment
 from payments.tests.settlement.books import (
     DAY,
@@ -145,6 +146,33 @@ def test_the_task_reads_the_recent_books_of_every_provider_that_has_some(core: S
     run = SettlementRun.objects.latest("id")
     assert run.until - run.since == datetime.timedelta(seconds=settings.SETTLEMENT_WINDOW_SECONDS)
     assert datetime.timedelta(hours=1) <= now() - run.until < datetime.timedelta(hours=2)
+
+
+def test_the_task_reads_from_where_it_last_came_to_the_end(core: SimulatorCore) -> None:
+    """After an outage longer than the usual window, nothing in between stays unread."""
+    tasks.reconcile_settlement()
+    long_ago = SettlementRun.objects.get()
+    SettlementRun.objects.update(since=long_ago.since - 9 * DAY, until=long_ago.until - 9 * DAY)
+    core.charge(NewCharge(500, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=time.time() - 8 * 86_400)
+    assert tasks.reconcile_settlement() == 1
+    assert SettlementRun.objects.latest("id").since == long_ago.until - 9 * DAY
+
+
+def test_a_run_resolves_nothing_that_a_later_one_has_found(core: SimulatorCore) -> None:
+    """Two overlap: what the later one found, the earlier one has not looked for since."""
+    core.charge(NewCharge(500, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=time.time())
+    difference = found()
+    earlier = SettlementRun.objects.get()
+    later = SettlementRun.objects.create(
+        provider=earlier.provider,
+        provider_account=earlier.provider_account,
+        since=earlier.since,
+        until=earlier.until,
+        started_at=clock.now(),
+    )
+    Difference.objects.update(run=later)
+    assert differences.resolve(earlier) == 0
+    assert Difference.objects.get(id=difference.id).mended_at is None
 
 
 def test_a_provider_that_cannot_be_read_waits_for_the_next_time(core: SimulatorCore) -> None:
