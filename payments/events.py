@@ -138,7 +138,7 @@ class RefundEvent(Event):
     status: str
     amount: int
     currency: str
-    of_unapplied: bool
+    amount_unapplied: int
     provider: str
     provider_account: str
     provider_reference: str | None
@@ -259,7 +259,7 @@ def of_refund(event: type[RefundEvent], refund: Refund) -> RefundEvent:
         status=refund.status,
         amount=refund.amount,
         currency=refund.currency,
-        of_unapplied=refund.of_unapplied,
+        amount_unapplied=refund.amount_unapplied,
         provider=refund.provider,
         provider_account=refund.provider_account,
         provider_reference=refund.provider_reference,

@@ -38,8 +38,8 @@ def check_books() -> None:
             .aggregate(total=Sum(F("amount") - F("amount_paid")))["total"]
         )
         held = Receipt.objects.filter(currency=currency).aggregate(total=Sum("amount_unapplied"))["total"] or 0
-        leaving = Refund.objects.filter(currency=currency, of_unapplied=True, status__in=REFUND_LIVE)
-        held += leaving.aggregate(total=Sum("amount"))["total"] or 0
+        leaving = Refund.objects.filter(currency=currency, status__in=REFUND_LIVE)
+        held += leaving.aggregate(total=Sum("amount_unapplied"))["total"] or 0
         assert balances[accounts.RECEIVABLE, currency] == (owed or 0)
         assert -balances[accounts.UNAPPLIED, currency] == held
         for account, status in ((accounts.DISPUTED_FUNDS, DisputeStatus.OPEN), (accounts.DISPUTE_LOSSES, "lost")):

@@ -71,7 +71,7 @@ class RefundRow(NamedTuple):
     status: str
     amount: int
     currency: str
-    of_unapplied: int
+    amount_unapplied: int
     provider: str
 
 

@@ -76,7 +76,7 @@ def _expected(dossier: Dossier, found: dict[Key, Entries]) -> dict[Key, Entries]
         booked.update(_of_receipt(receipt))
     for refund in dossier.refunds:
         if refund.status == RefundStatus.SUCCEEDED:
-            booked.update([_of_refund(refund, invoice, found)])
+            booked.update(_of_refund(refund, invoice, found))
     for row in dossier.disputes:
         holder, id, amount = _holder(row.provider), public("dp", row.id), row.amount
         opened = _pair(accounts.DISPUTED_FUNDS, holder, amount, row.currency)
@@ -110,18 +110,23 @@ def _of_receipt(receipt: ReceiptRow) -> dict[Key, Entries]:
     return booked
 
 
-def _of_refund(refund: RefundRow, invoice: InvoiceRow, found: dict[Key, Entries]) -> tuple[Key, Entries]:
+def _of_refund(refund: RefundRow, invoice: InvoiceRow, found: dict[Key, Entries]) -> dict[Key, Entries]:
     """The tax in one refund depends on those before it: it may differ from its share by one minor unit."""
     id, holder = public("re", refund.id), _holder(refund.provider)
-    if refund.of_unapplied:
-        entries = _pair(accounts.UNAPPLIED, holder, refund.amount, refund.currency)
-        return (JournalKind.REFUND_OF_UNAPPLIED.value, id), entries
+    booked: dict[Key, Entries] = {}
+    if refund.amount_unapplied:
+        entries = _pair(accounts.UNAPPLIED, holder, refund.amount_unapplied, refund.currency)
+        booked[JournalKind.REFUND_OF_UNAPPLIED.value, id] = entries
+    applied = refund.amount - refund.amount_unapplied
+    if not applied:
+        return booked
     key = JournalKind.REFUND.value, id
     tax = found.get(key, {}).get((accounts.TAX_PAYABLE, refund.currency), 0)
-    if abs(tax - Fraction(invoice.tax_amount * refund.amount, invoice.amount)) > 1:
-        tax = _tax_in(invoice, refund.amount)
-    sides = {accounts.REFUNDS: refund.amount - tax, accounts.TAX_PAYABLE: tax, holder: -refund.amount}
-    return key, {(account, refund.currency): amount for account, amount in sides.items() if amount}
+    if abs(tax - Fraction(invoice.tax_amount * applied, invoice.amount)) > 1:
+        tax = _tax_in(invoice, applied)
+    sides = {accounts.REFUNDS: applied - tax, accounts.TAX_PAYABLE: tax, holder: -applied}
+    booked[key] = {(account, refund.currency): amount for account, amount in sides.items() if amount}
+    return booked
 
 
 def _refunded_tax(dossier: Dossier, invoice: InvoiceRow, found: dict[Key, Entries]) -> Iterator[Violation]:
@@ -129,9 +134,9 @@ def _refunded_tax(dossier: Dossier, invoice: InvoiceRow, found: dict[Key, Entrie
     account = accounts.TAX_PAYABLE, invoice.currency
     booked = sum(entries.get(account, 0) for (kind, _), entries in found.items() if kind == JournalKind.REFUND)
     refunded = sum(
-        refund.amount
+        refund.amount - refund.amount_unapplied
         for refund in dossier.refunds
-        if not refund.of_unapplied and (JournalKind.REFUND.value, public("re", refund.id)) in found
+        if (JournalKind.REFUND.value, public("re", refund.id)) in found
     )
     if booked != (tax := _tax_in(invoice, refunded)):
         yield Violation("journal_entries", f"{dossier.public_id} refunded tax", tax, booked)

@@ -67,8 +67,8 @@ def amounts_refunded(dossier: Dossier) -> Iterator[Violation]:
     assert invoice is not None
     by_payment: collections.Counter[str] = collections.Counter()
     for refund in dossier.refunds:
-        if refund.status == RefundStatus.SUCCEEDED and not refund.of_unapplied:
-            by_payment[refund.payment_id] += refund.amount
+        if refund.status == RefundStatus.SUCCEEDED:
+            by_payment[refund.payment_id] += refund.amount - refund.amount_unapplied
     if invoice.amount_refunded != by_payment.total():
         yield Violation("amount_refunded", dossier.public_id, by_payment.total(), invoice.amount_refunded)
     applied: collections.Counter[str] = collections.Counter()
@@ -114,10 +114,8 @@ def receipts(dossier: Dossier) -> Iterator[Violation]:
         if receipt.kept < 0:
             yield Violation("refund_reservations", f"{name} refunds", f"at most {receipt.amount}", reserved + gone)
             continue
-        of_unapplied = sum(
-            refund.amount for refund in refunds if refund.of_unapplied and refund.status != RefundStatus.FAILED
-        )
-        parts = receipt.amount_applied + receipt.amount_unapplied + of_unapplied
+        leaving = sum(refund.amount_unapplied for refund in refunds if refund.status != RefundStatus.FAILED)
+        parts = receipt.amount_applied + receipt.amount_unapplied + leaving
         if parts != receipt.amount:
             yield Violation("receipt_parts", name, receipt.amount, parts)
         elif not _status_fits(receipt):

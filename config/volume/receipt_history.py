@@ -191,7 +191,7 @@ class RefundHistory:
             status=RefundStatus.CREATED.value,
             amount=amount,
             currency=self._invoice.terms.currency,
-            of_unapplied=of_unapplied,
+            amount_unapplied=amount if of_unapplied else 0,
             reason=reason,
             provider=voice.provider.name,
             provider_account=voice.provider.account,
@@ -277,7 +277,7 @@ class RefundHistory:
             "receipt": self._receipt.id.text,
             "payment": self._payment.text,
             "invoice": self._invoice.id.text,
-            **{name: row[name] for name in ("status", "amount", "currency", "of_unapplied", "provider")},
+            **{name: row[name] for name in ("status", "amount", "currency", "amount_unapplied", "provider")},
             **{name: row[name] for name in ("provider_account", "provider_reference", "failure_code")},
         }
         self._invoice.record_event(event, actor, reason, data)

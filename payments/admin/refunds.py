@@ -92,7 +92,7 @@ class RefundAdmin(TimelineAdmin):
             None,
             {
                 "fields": [
-                    ("status", "amount", "of_unapplied"),
+                    ("status", "amount", "amount_unapplied"),
                     ("id", "payment", "invoice"),
                     ("reason", "receipt"),
                 ]
@@ -142,6 +142,10 @@ def timeline_refunds(subject: Subject, window: Window) -> list[Item]:
     return [_item(refund) for refund in window.newest(rows, "created_at")]
 
 
+def _unapplied(refund: Refund) -> str:
+    return money.display(refund.amount_unapplied, refund.currency) if refund.amount_unapplied else ""
+
+
 def _item(refund: Refund) -> Item:
     return Item.of(
         refund,
@@ -153,7 +157,7 @@ def _item(refund: Refund) -> Item:
             (gettext("id"), refund.pk),
             (gettext("for"), refund.payment_id),
             (gettext("because"), refund.reason),
-            (gettext("of"), gettext("money that had paid nothing") if refund.of_unapplied else ""),
+            (gettext("had paid nothing"), _unapplied(refund)),
             (gettext("reference"), refund.provider_reference),
             (gettext("failed"), refund.failure_code),
             (gettext("why"), refund.failure_message),

@@ -43,7 +43,7 @@ class Migration(migrations.Migration):
                 ('id', config.kernel.fields.PrefixedIdField(editable=False, prefix='re', primary_key=True, serialize=False)),
                 ('amount', config.kernel.fields.AmountField()),
                 ('currency', config.kernel.fields.CurrencyField()),
-                ('of_unapplied', models.BooleanField(default=False, help_text='The money had paid nothing, so the invoice does not count it as refunded.')),
+                ('amount_unapplied', config.kernel.fields.AmountField(default=0, help_text='Of the amount, what had paid nothing: the invoice does not count it as refunded.')),
                 ('reason', models.CharField(blank=True, max_length=500)),
                 ('provider', config.kernel.fields.ExactCharField(max_length=50)),
                 ('provider_account', config.kernel.fields.ExactCharField(max_length=100)),
@@ -227,5 +227,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='refund',
             constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0)), name='payments_refund_amount'),
+        ),
+        migrations.AddConstraint(
+            model_name='refund',
+            constraint=models.CheckConstraint(condition=models.Q(('amount_unapplied__lte', models.F('amount'))), name='payments_refund_unapplied'),
         ),
     ]

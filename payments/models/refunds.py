@@ -24,8 +24,8 @@ class Refund(RefundMachine, IdempotentModel):
     receipt = models.ForeignKey(Receipt, on_delete=models.PROTECT, related_name="refunds")
     amount = AmountField()
     currency = CurrencyField()
-    of_unapplied = models.BooleanField(
-        default=False, help_text=_("The money had paid nothing, so the invoice does not count it as refunded.")
+    amount_unapplied = AmountField(
+        default=0, help_text=_("Of the amount, what had paid nothing: the invoice does not count it as refunded.")
     )
     reason = models.CharField(max_length=500, blank=True)
     provider = ExactCharField(max_length=50)
@@ -54,6 +54,9 @@ class Refund(RefundMachine, IdempotentModel):
             ),
             models.CheckConstraint(condition=models.Q(status__in=RefundStatus.values), name="payments_refund_status"),
             models.CheckConstraint(condition=models.Q(amount__gt=0), name="payments_refund_amount"),
+            models.CheckConstraint(
+                condition=models.Q(amount_unapplied__lte=models.F("amount")), name="payments_refund_unapplied"
+            ),
         ]
         indexes = [
             models.Index(fields=["available_at", "status"], name="payments_refund_due"),
@@ -68,6 +71,12 @@ class Refund(RefundMachine, IdempotentModel):
 
     def __str__(self) -> str:
         return f"{self.id} ({money.display(self.amount, self.currency)})"
+
+    @property
+    def amount_applied(self) -> int:
+        """Of the amount, what had paid the invoice, in minor units."""
+        applied: int = self.amount - self.amount_unapplied
+        return applied
 
     @property
     def is_live(self) -> bool:

@@ -45,7 +45,8 @@ def make_paid(*, amount: int = 1250, currency: str = "EUR") -> Payment:
 
 def make_refund(payment: Payment, amount: int | None = None) -> Refund:
     """A refund that nobody has sent yet."""
-    return services.request_refund(actor=MERCHANT_KEY, payment_id=payment.id, key=None, amount=amount).row
+    key = make_key(operation="payments.refund")
+    return services.request_refund(actor=MERCHANT_KEY, payment_id=payment.id, key=key, amount=amount).row
 
 
 @db.transaction(idempotent=False)

@@ -119,7 +119,7 @@ def test_staff_gives_back_money_that_pays_nothing(chief: Client, review: Payment
     assert said(act(chief, receipt, "dispose", disposition="apply")).startswith("Cannot dispose of the money of")
     act(chief, receipt, "dispose", disposition="return")
     refund = Refund.objects.get()
-    assert (refund.amount, refund.of_unapplied, refund.reason) == (1000, True, "as agreed")
+    assert (refund.amount, refund.amount_unapplied, refund.reason) == (1000, 1000, "as agreed")
     shown = chief.get(reverse("admin:payments_receipt_change", args=[receipt.pk])).content.decode()
     assert "nothing of it is unapplied" in shown
     check_invariants()

@@ -133,7 +133,7 @@ def test_money_that_pays_nothing_is_disposed_of(api: ApiConsumer) -> None:
     assert answer.status_code == 200, answer.content
     assert (answer.json()["status"], answer.json()["amount_refunding"]) == ("refunding", 1000)
     refund = api.get(f"refunds?receipt={receipt['id']}").json()["data"][0]
-    assert (refund["of_unapplied"], refund["amount"], refund["status"]) == (True, 1000, "created")
+    assert (refund["amount_unapplied"], refund["amount"], refund["status"]) == (1000, 1000, "created")
     check_problem(api.post(url, {"disposition": "return"}), 409, "not_disposable")
     check_problem(api.post(f"receipts/rct_{ABSENT}/dispose", {"disposition": "return"}), 404, "receipt_not_found")
     check_invariants()

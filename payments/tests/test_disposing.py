@@ -107,7 +107,7 @@ def test_splitting_applies_what_is_due_and_gives_the_rest_back() -> None:
     """In one step; once that is done, the books hold exactly the invoice."""
     receipt = dispose(late_money(5000), "split")
     refund = Refund.objects.get()
-    assert (refund.amount, refund.of_unapplied, refund.reason) == (3750, True, "asked the customer")
+    assert (refund.amount, refund.amount_unapplied, refund.reason) == (3750, 3750, "asked the customer")
     tell_refund(refund, refunded(refund))
     assert invoice_of(receipt) == ("paid", 0)
     assert ledger.balances()["clearing:simulated", "EUR"] == 1250

@@ -8,11 +8,11 @@ from django.db import connection
 
 from config.tests.test_mariadb import sent
 from invoices.ledger import services as ledger
-from invoices.tests.factories import MERCHANT_KEY
+from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment, Receipt, Refund
-from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Unknown
-from payments.services import fail_refund
+from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Succeeded, Unknown
+from payments.services import Disposition, fail_refund, resolve_payment
 from payments.services.refunds import reserving, submission
 from payments.tests.factories import (
     captured,
@@ -341,3 +341,34 @@ def test_what_comes_back_of_a_refund_that_was_made_in_place_of_ours_is_booked() 
     assert tell_refund(refund, came_back, refund_reference="rf_1") == "applied"
     made_there = Refund.objects.get(provider_reference="rf_1")
     assert Receipt.objects.get(returned_refund=made_there).amount_unapplied == 200
+
+
+def test_a_dashboard_refund_takes_what_has_paid_and_then_what_has_not() -> None:
+    """110 came for 100: 100 were applied, 10 kept, and somebody gave the whole charge back at the provider."""
+    payment = make_payment(invoice=make_invoice(100))
+    tell_payment(payment, captured(payment, amount=110))
+    resolve_payment(actor=MERCHANT_KEY, payment_id=payment.id, status="succeeded", disposition=Disposition.APPLY)
+    receipt = receipt_of(payment)
+    assert (receipt.amount_applied, receipt.amount_unapplied) == (100, 10)
+    outcome = Succeeded("rf_all", 110, payment.currency, payment.provider_account)
+    assert tell_dashboard_refund(payment, outcome, reference="rf_all", amount=110) == "applied"
+    refund = Refund.objects.get()
+    assert (refund.status, refund.amount, refund.amount_unapplied) == ("succeeded", 110, 10)
+    assert amounts(receipt) == {"applied": 100, "unapplied": 0, "refunding": 0, "refunded": 110}
+    payment = Payment.objects.get(id=payment.id)
+    assert (payment.status, payment.amount_refunded, payment.invoice.amount_refunded) == ("refunded", 100, 100)
+    assert ledger.balances()["clearing:simulated", "EUR"] == 0
+
+
+def test_a_dashboard_refund_of_both_kinds_that_fails_gives_both_back() -> None:
+    """Each cent is where it was."""
+    payment = make_payment(invoice=make_invoice(100))
+    tell_payment(payment, captured(payment, amount=110))
+    resolve_payment(actor=MERCHANT_KEY, payment_id=payment.id, status="succeeded", disposition=Disposition.APPLY)
+    receipt = receipt_of(payment)
+    tell_dashboard_refund(payment, Pending("rf_all"), reference="rf_all", amount=110)
+    assert amounts(receipt) == {"applied": 100, "unapplied": 0, "refunding": 110, "refunded": 0}
+    tell_dashboard_refund(
+        payment, Declined("closed", retryable=False, reference="rf_all"), reference="rf_all", amount=110
+    )
+    assert amounts(receipt) == {"applied": 100, "unapplied": 10, "refunding": 0, "refunded": 0}

@@ -42,6 +42,7 @@ def _invariants_hold() -> Iterator[None]:
 
 
 def request(payment: Payment, key: IdempotencyKey | None = None, **terms: object) -> Refund:
+    key = key or make_key(operation="payments.refund")
     return services.request_refund(actor=MERCHANT_KEY, payment_id=payment.id, key=key, **terms).row  # type: ignore[arg-type]
 
 
@@ -165,7 +166,7 @@ def test_late_money_of_a_failed_payment_can_be_refunded() -> None:
 def test_a_refund_of_nobodys_payment_is_not_found() -> None:
     """Text that is no id included."""
     with pytest.raises(services.PaymentNotFound):
-        services.request_refund(actor=MERCHANT_KEY, payment_id="pay_nonsense", key=None)
+        services.request_refund(actor=MERCHANT_KEY, payment_id="pay_nonsense", key=make_key())
 
 
 @pytest.mark.django_db(transaction=True)
@@ -191,7 +192,7 @@ def test_scar_gumroad_6193_a_refund_heard_of_before_its_commit_waits_and_takes_e
     def insert_slowly() -> None:
         invoice, _ = lock(payment.id)
         receipt = receipt_of(payment)
-        refund = reserving.build(receipt=receipt, amount=1250, of_unapplied=False, reason="")
+        refund = reserving.build(receipt=receipt, amount=1250, reason="")
         refund.save(force_insert=True)
         reserving.reserve(refund, receipt)
         reserving.record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=MERCHANT_KEY)

@@ -121,7 +121,7 @@ def a_reservation_that_no_refund_made() -> None:
 
 
 def a_refund_of_more_than_was_received() -> None:
-    refund = first(Refund.objects, status__in=REFUND_LIVE, of_unapplied=False)
+    refund = first(Refund.objects, status__in=REFUND_LIVE, amount_unapplied=0)
     change(refund, amount=refund.receipt.amount + 1)
     change(refund.receipt, amount_refunding=refund.receipt.amount + 1)
 

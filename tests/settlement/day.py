@@ -112,7 +112,7 @@ class Day:
                 if n % 5 > 1:
                     outcome = "won" if n % 5 == 2 else "lost"
                     self.core.close_dispute(dispute.id, outcome=outcome, now=time.time())  # type: ignore[arg-type]
-        returned = Refund.objects.filter(status="succeeded", of_unapplied=False).order_by("id")[:2]
+        returned = Refund.objects.filter(status="succeeded", amount_unapplied=0).order_by("id")[:2]
         for refund in returned:
             self.core.settle_refund(str(refund.provider_reference), failure_code="account_closed", now=time.time())
         for currency in CURRENCIES:

@@ -28,7 +28,7 @@ MOMENT = datetime.timedelta(seconds=5)
 
 
 @pytest.fixture
-def test_clock(settings: LazySettings) -> None:
+def test_clock_on(settings: LazySettings) -> None:
     """Where TEST_CLOCK is true."""
     settings.TEST_CLOCK = True
 
@@ -40,7 +40,7 @@ def ahead() -> datetime.timedelta:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 def test_advancing_takes_effect_at_once_and_adds_up() -> None:
     """In this process without waiting for a request; wall time stays."""
     wall = clock.wall()
@@ -66,7 +66,7 @@ def test_without_a_test_clock_time_is_real_and_costs_no_query(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 @pytest.mark.parametrize("by", [datetime.timedelta(0), -DAY, datetime.timedelta.max, services.MOST + DAY])
 def test_the_clock_neither_stands_still_nor_goes_back_nor_ends(by: datetime.timedelta) -> None:
     """Refused, and nothing moves."""
@@ -76,7 +76,7 @@ def test_the_clock_neither_stands_still_nor_goes_back_nor_ends(by: datetime.time
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 def test_the_limit_is_over_all_advances() -> None:
     """Many steps lead no further than one."""
     services.advance(by=services.MOST)
@@ -86,7 +86,7 @@ def test_the_limit_is_over_all_advances() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 @pytest.mark.parametrize("begin", [lambda: Client().get("/nowhere"), lambda: sweep.apply()])
 def test_each_request_and_each_task_reads_the_offset_once(
     begin: Callable[[], object], django_assert_num_queries: DjangoAssertNumQueries
@@ -102,7 +102,7 @@ def test_each_request_and_each_task_reads_the_offset_once(
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 def test_a_process_without_requests_or_tasks_reads_it_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay runs for days."""
     monkeypatch.setattr(services, "HELD_SECONDS", 0.0)
@@ -112,7 +112,7 @@ def test_a_process_without_requests_or_tasks_reads_it_again_soon(monkeypatch: py
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 def test_advances_at_the_same_moment_are_all_counted() -> None:
     """The first ones make the row together."""
 
@@ -129,7 +129,7 @@ def test_advances_at_the_same_moment_are_all_counted() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 def test_the_command_tells_both_times(capsys: pytest.CaptureFixture[str]) -> None:
     """As text, and for programs."""
     call_command("advance_clock", days=3, hours=2)
@@ -141,7 +141,7 @@ def test_the_command_tells_both_times(capsys: pytest.CaptureFixture[str]) -> Non
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("test_clock")
+@pytest.mark.usefixtures("test_clock_on")
 @pytest.mark.parametrize("options", [{}, {"days": -1}, {"days": 10**12}, {"days": 40_000}])
 def test_the_command_refuses_in_a_sentence(options: dict[str, int]) -> None:
     """No traceback for nothing, for the past, or for the end of time."""

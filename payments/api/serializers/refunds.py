@@ -73,7 +73,7 @@ REFUND_EXAMPLE = {
     "status": "created",
     "amount": 500,
     "currency": "EUR",
-    "of_unapplied": False,
+    "amount_unapplied": 0,
     "reason": "one of three was broken",
     "provider": "simulated",
     "provider_reference": None,
@@ -89,14 +89,14 @@ REFUND_EXAMPLE = {
 class RefundSerializer(OutputSerializer[Refund]):
     """Money on its way back, in minor units of `currency`.
 
-    `of_unapplied` money had paid nothing, so that neither payment nor invoice counts it as refunded.
+    `amount_unapplied` of it had paid nothing, so that neither payment nor invoice counts it as refunded.
     """
 
     id = serializers.CharField(read_only=True)
     payment = serializers.CharField(source="payment_id", read_only=True)
     invoice = serializers.CharField(source="invoice_id", read_only=True)
     receipt = serializers.CharField(source="receipt_id", read_only=True)
-    of_unapplied = serializers.BooleanField(read_only=True)
+    amount_unapplied = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = Refund
@@ -108,7 +108,7 @@ class RefundSerializer(OutputSerializer[Refund]):
             "status",
             "amount",
             "currency",
-            "of_unapplied",
+            "amount_unapplied",
             "reason",
             "provider",
             "provider_reference",

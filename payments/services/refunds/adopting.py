@@ -25,16 +25,16 @@ def adopt(
 ) -> Refund:
     """Requires the invoice's lock. The row of a refund of the charge of `receipt` that was made at the provider.
 
-    Its amount is reserved: of what has paid the invoice before what has paid nothing, of the charge's own receipt
-    before what had come back of earlier refunds. Raises RefundTooLarge and RefundCurrencyDiffers while it does not fit
-    what we know: the event is tried again, for a refund of ours may be about to fail. One that is known to have failed
-    needs nothing left and `reserves` nothing; whoever ends it says so (`is_reserved`).
+    Its amount is reserved: of what has paid the invoice, of what has paid nothing, or of both, in this order; of the
+    charge's own receipt before what had come back of earlier refunds. Raises RefundTooLarge and RefundCurrencyDiffers
+    while it does not fit what we know: the event is tried again, for a refund of ours may be about to fail. One that is
+    known to have failed needs nothing left and `reserves` nothing; whoever ends it says so (`is_reserved`).
     """
     db.require_transaction()
     if currency != receipt.currency:
         raise RefundCurrencyDiffers(**_about(receipt))
-    source, of_unapplied = _source_of(receipt, amount) if reserves else (receipt, False)
-    refund = build(receipt=source, amount=amount, of_unapplied=of_unapplied, reason=reason)
+    source, unapplied = _source_of(receipt, amount) if reserves else (receipt, 0)
+    refund = build(receipt=source, amount=amount, amount_unapplied=unapplied, reason=reason)
     refund.provider_reference = reference
     refund.save(force_insert=True)
     record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
@@ -46,16 +46,18 @@ def adopt(
     return refund
 
 
-def _source_of(receipt: Receipt, amount: int) -> tuple[Receipt, bool]:
-    """The receipt that has `amount` left, and whether it has it unapplied. Raises RefundTooLarge."""
+def _source_of(receipt: Receipt, amount: int) -> tuple[Receipt, int]:
+    """The receipt that has `amount` left, and how much of that has paid nothing. Raises RefundTooLarge."""
     returned = Receipt.objects.filter(
         invoice=receipt.invoice_id, returned_refund__charge_reference=receipt.charge_reference
     )
     for source in (receipt, *returned.exclude(id=receipt.id).order_by("id")):
         if 1 <= amount <= source.amount_refundable:
-            return source, False
+            return source, 0
         if 1 <= amount <= source.amount_unapplied:
-            return source, True
+            return source, amount
+        if 1 <= amount <= source.amount_refundable + source.amount_unapplied:
+            return source, amount - source.amount_refundable
     raise RefundTooLarge(**_about(receipt))
 
 

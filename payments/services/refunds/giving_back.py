@@ -16,7 +16,8 @@ PAID_BY_OTHERS = "the invoice has been paid by other money"
 def give_back(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> Refund:
     """Requires the invoice's lock. All that the receipt has unapplied goes back to where it came from."""
     db.require_transaction()
-    refund = build(receipt=receipt, amount=receipt.amount_unapplied, of_unapplied=True, reason=reason)
+    amount = receipt.amount_unapplied
+    refund = build(receipt=receipt, amount=amount, amount_unapplied=amount, reason=reason)
     reserve(refund, receipt)
     db.insert_before_commit(refund)
     record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)

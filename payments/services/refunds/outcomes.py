@@ -195,8 +195,7 @@ class _Step:
 
     def _release_receipt(self) -> None:
         self.receipt.amount_refunding -= self.refund.amount
-        if self.refund.of_unapplied:
-            self.receipt.amount_unapplied += self.refund.amount
+        self.receipt.amount_unapplied += self.refund.amount_unapplied
         if self.receipt.status == ReceiptStatus.REFUNDING:
             self._move_receipt("fail_refund", events.ReceiptRefundFailed)
         else:
@@ -205,7 +204,7 @@ class _Step:
     def _book(self) -> None:
         """The money has left; what had paid the invoice is counted there and on the payment too."""
         source = receipts.holder(self.refund.provider)
-        if self.refund.of_unapplied:
+        if self.refund.amount_unapplied:
             ledger.post(
                 kind=JournalKind.REFUND_OF_UNAPPLIED,
                 source=self.refund.id,
@@ -213,11 +212,14 @@ class _Step:
                 currency=self.refund.currency,
                 debit=accounts.UNAPPLIED,
                 credit=source,
-                amount=self.refund.amount,
+                amount=self.refund.amount_unapplied,
             )
-            return
-        invoices.refund_money(invoice=self.invoice, refund_id=self.refund.id, amount=self.refund.amount, holder=source)
-        self.payment.amount_refunded += self.refund.amount
+        if self.refund.amount_applied:
+            self._count_as_refunded(self.refund.amount_applied, source)
+
+    def _count_as_refunded(self, amount: int, source: str) -> None:
+        invoices.refund_money(invoice=self.invoice, refund_id=self.refund.id, amount=amount, holder=source)
+        self.payment.amount_refunded += amount
         if self.payment.status == PaymentStatus.SUCCEEDED and self._is_all_back():
             advance(self.payment, "refund")
             record_payment(

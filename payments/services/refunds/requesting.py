@@ -29,7 +29,7 @@ def request_refund(
     *,
     actor: Principal,
     payment_id: str,
-    key: IdempotencyKey | None,
+    key: IdempotencyKey,
     amount: int | None = None,
     currency: str | None = None,
     reason: str = "",
@@ -46,12 +46,12 @@ def request_refund(
     return created
 
 
-@db.transaction(idempotent=lambda *, key, **_: key is not None)
+@db.transaction(idempotent=True)
 def _request(
     *,
     actor: Principal,
     payment_id: str,
-    key: IdempotencyKey | None,
+    key: IdempotencyKey,
     amount: int | None,
     currency: str | None,
     reason: str,
@@ -61,9 +61,7 @@ def _request(
         return earlier
     receipt, left = _refundable(payment)
     _check(payment, amount=amount, currency=currency, left=left)
-    refund = build(
-        receipt=receipt, amount=left if amount is None else amount, of_unapplied=False, reason=reason, key=key
-    )
+    refund = build(receipt=receipt, amount=left if amount is None else amount, reason=reason, key=key)
     created = insert_once(Refund, key, lambda: _inserted(refund))
     if created.is_new:
         reserve(refund, receipt)

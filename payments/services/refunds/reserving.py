@@ -49,9 +49,9 @@ class PaymentDisputed(Conflict):
 
 
 def build(
-    *, receipt: Receipt, amount: int, of_unapplied: bool, reason: str, key: IdempotencyKey | None = None
+    *, receipt: Receipt, amount: int, amount_unapplied: int = 0, reason: str, key: IdempotencyKey | None = None
 ) -> Refund:
-    """A refund of `amount` out of `receipt`, not stored."""
+    """A refund of `amount` out of `receipt`, of which `amount_unapplied` has paid nothing; not stored."""
     now = clock.now()
     return Refund(
         payment_id=receipt.payment_id,
@@ -59,7 +59,7 @@ def build(
         receipt=receipt,
         amount=amount,
         currency=receipt.currency,
-        of_unapplied=of_unapplied,
+        amount_unapplied=amount_unapplied,
         reason=reason,
         provider=receipt.provider,
         provider_account=receipt.provider_account,
@@ -74,8 +74,7 @@ def build(
 def reserve(refund: Refund, receipt: Receipt) -> None:
     """Nobody else can refund it now."""
     receipt.amount_refunding += refund.amount
-    if refund.of_unapplied:
-        receipt.amount_unapplied -= refund.amount
+    receipt.amount_unapplied -= refund.amount_unapplied
     receipts.save(receipt)
 
 
