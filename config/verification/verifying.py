@@ -93,10 +93,11 @@ def _stages(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[Stage]:
 
 def _invoices(snapshot: Snapshot) -> Iterator[tuple[int, Iterator[Violation]]]:
     for after, last, rows in snapshot.chunks("invoices_invoice", CHUNK):
-        yield rows, _judged(dossiers.read(snapshot, after, last))
+        yield rows, judged(dossiers.read(snapshot, after, last))
 
 
-def _judged(found: Sequence[Dossier]) -> Iterator[Violation]:
+def judged(found: Sequence[Dossier]) -> Iterator[Violation]:
+    """What is wrong with any of them, all that belongs to one invoice each."""
     for dossier in found:
         yield from histories.log(dossier.log)
         yield from money.references(dossier)

@@ -246,9 +246,8 @@ class RefundHistory:
         self._invoice.advance(DAY, 3 * DAY)
         self.row["failure_code"] = code
         self._record("refund.returned", self._voice.actor, "refund.failed")
-        reference = self.row["provider_reference"]
         ReceiptHistory(
-            self._voice, self._payment, self.amount, reference=reference, reason="refund.failed", returned=self.id
+            self._voice, self._payment, self.amount, reference=self.id.text, reason="refund.failed", returned=self.id
         )
         self._say("refund.failed", failure_code=code)
 

@@ -43,9 +43,3 @@ def balances() -> dict[tuple[str, str], int]:
         Entry.objects.values_list("account", "currency").annotate(balance=Sum("amount")).order_by("account", "currency")
     )
     return {(account, currency): balance for account, currency, balance in rows}
-
-
-def unbalanced_journals() -> list[str]:
-    """Ids of journals that do not balance in some currency; empty when the books are right."""
-    rows = Entry.objects.values("journal_id", "currency").annotate(balance=Sum("amount")).exclude(balance=0)
-    return [row["journal_id"] for row in rows.order_by("journal_id")]

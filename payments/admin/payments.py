@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import MadeDateFilter, RecentValuesFilter
+from config.admin import MadeDateFilter, RecentValuesFilter, bounded_count, looks
 from config.admin.dashboard import Tile, tile_of_status
 from config.admin.timeline import Item, Subject, TimelineAdmin, Window
 from config.kernel import money
@@ -23,6 +23,7 @@ class PaymentAdmin(TimelineAdmin):
     list_display = ["id", "invoice", "status", "attempt", "amount", "provider", "failure_code", "created_at"]
     list_filter = [
         "status",
+        ("available_at", admin.EmptyFieldListFilter),
         ("provider", RecentValuesFilter),
         ("failure_code", RecentValuesFilter),
         ("currency", RecentValuesFilter),
@@ -62,9 +63,13 @@ class PaymentAdmin(TimelineAdmin):
 
 
 def attention_payments() -> list[Tile]:
-    """Payments that a person must judge, and those whose answer was lost."""
+    """Payments that a person must judge, bank transfers that are waited for, and those whose answer was lost."""
+    waiting = Payment.objects.filter(status=PaymentStatus.PROCESSING, available_at__isnull=True)
+    oldest = waiting.order_by("pk").values_list("created_at", flat=True).first()
+    url = looks.list_of(Payment, status__exact=PaymentStatus.PROCESSING, available_at__isempty="1")
     return [
         _payments(PaymentStatus.REVIEW, gettext("Payments in review"), tone="bad"),
+        Tile(gettext("Transfers to confirm"), bounded_count(waiting.order_by("-pk")), url, looks.oldest_since(oldest)),
         _payments(PaymentStatus.UNKNOWN, gettext("Payments unknown")),
     ]
 

@@ -1,15 +1,14 @@
 """Refunds: money on its way back. Staff settles what no provider can tell."""
 
-from django import forms
+from typing import Any
+
 from django.contrib import admin
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin import (
     MadeDateFilter,
     ReasonedAction,
-    ReasonForm,
     RecentValuesFilter,
     Said,
     bounded_count,
@@ -21,6 +20,7 @@ from config.admin.timeline import Item, Subject, TimelineAdmin, Window
 from config.api.principals import Principal
 from config.kernel import money
 from payments import services
+from payments.admin.settling import ConfirmForm
 from payments.admin.under_way import ASK_ABOUT_REFUND
 from payments.models import Refund
 from payments.states import REFUND_IN_FLIGHT, RefundStatus
@@ -29,20 +29,12 @@ NOT_SENT = "not_sent"
 """The failure code of money that did not leave; the reason says more."""
 
 
-class ConfirmRefundForm(ReasonForm):
-    """By what the money is known at the bank."""
+class ConfirmRefundForm(ConfirmForm):
+    """By what the money is known at the bank, or at the provider."""
 
-    reference = forms.CharField(
-        required=False,
-        max_length=200,
-        widget=UnfoldAdminTextInputWidget,
-        help_text=_("The bank's or the provider's; each is booked once."),
-    )
-
-    field_order = ["reference", "reason"]
-
-    def clean_reference(self) -> str:
-        return self.without_card_number("reference")
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reference"].help_text = _("The bank's or the provider's; each is booked once.")
 
 
 def _confirm(refund: Refund, actor: Principal, reason: str, *, reference: str) -> Said:

@@ -13,6 +13,7 @@ from config.api.principals import Principal
 from payments import services
 from payments.admin.amounts import MAX_DECIMAL_PLACES, AmountForm
 from payments.models import Payment, Receipt
+from payments.services import Disposition
 from payments.states import PaymentStatus
 
 UNDECIDED = ("", _("Choose…"))
@@ -21,12 +22,14 @@ OUTCOMES = [
     (PaymentStatus.SUCCEEDED.value, _("It succeeded: the provider has money for it")),
     (PaymentStatus.FAILED.value, _("It failed: it brings no money")),
 ]
-DISPOSITIONS = [
-    ("apply", _("Apply: pay what is due with it")),
-    ("return", _("Return: give all of it back")),
-    ("split", _("Split: pay what is due, give the rest back")),
-]
-KEEP = ("keep", _("Keep: leave it unapplied for now"))
+_TEXTS = {
+    Disposition.APPLY: _("Apply: pay what is due with it"),
+    Disposition.RETURN: _("Return: give all of it back"),
+    Disposition.SPLIT: _("Split: pay what is due, give the rest back"),
+    Disposition.KEEP: _("Keep: leave it unapplied for now"),
+}
+DISPOSITIONS = [(each.value, _TEXTS[each]) for each in services.DISPOSITIONS]
+KEEP = (Disposition.KEEP.value, _TEXTS[Disposition.KEEP])
 
 
 class ResolveForm(AmountForm, ReasonForm):
@@ -35,7 +38,7 @@ class ResolveForm(AmountForm, ReasonForm):
     status = forms.ChoiceField(choices=OUTCOMES, widget=UnfoldAdminSelectWidget, label=_("How it ended"))
     disposition = forms.ChoiceField(
         choices=[KEEP, *DISPOSITIONS],
-        initial="keep",
+        initial=KEEP[0],
         widget=UnfoldAdminSelectWidget,
         label=_("Its money that pays nothing"),
     )
@@ -101,7 +104,7 @@ def _resolve(
         actor=actor,
         payment_id=payment.pk,
         status=status,
-        disposition=services.Disposition(disposition),
+        disposition=Disposition(disposition),
         capture=capture,
         reason=reason,
     )
@@ -109,9 +112,7 @@ def _resolve(
 
 
 def _dispose(receipt: Receipt, actor: Principal, reason: str, *, disposition: str) -> Said:
-    services.dispose_receipt(
-        actor=actor, receipt_id=receipt.pk, disposition=services.Disposition(disposition), reason=reason
-    )
+    services.dispose_receipt(actor=actor, receipt_id=receipt.pk, disposition=Disposition(disposition), reason=reason)
     return Said(gettext("It is done: the timeline shows what has become of the money."))
 
 

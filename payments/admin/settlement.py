@@ -8,20 +8,47 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import MadeDateFilter, ReadOnlyAdmin, RecentValuesFilter, bounded_count, looks
+from config.admin import (
+    MadeDateFilter,
+    ReadOnlyAdmin,
+    ReasonedAction,
+    ReasonedActionsAdmin,
+    RecentValuesFilter,
+    Said,
+    bounded_count,
+    looks,
+    unless_refused,
+)
 from config.admin.dashboard import Tile
+from config.api.principals import Principal
 from config.kernel import money
+from payments import services
 from payments.models import Difference, SettlementLine, SettlementRun
 
 _PAGES = {"pay": "payment", "rct": "receipt", "re": "refund", "dp": "dispute", "stl": "settlementline"}
 """Whose page an id of ours leads to, by its prefix."""
 
 
+def _close(difference: Difference, actor: Principal, reason: str) -> Said:
+    services.close_difference(actor=actor, difference_id=difference.pk, reason=reason)
+    return Said(_("It is closed, and stays so while nothing about it changes."))
+
+
+CLOSE = ReasonedAction(
+    name="close",
+    label=_("Close"),
+    note=_("It is settled, at the provider or otherwise: it waits for nobody. Nothing is booked by that."),
+    perform=_close,
+    refusal=unless_refused(services.check_closable),
+)
+
+
 @admin.register(Difference)
-class DifferenceAdmin(ReadOnlyAdmin):
-    list_display = ["id", "kind", "subject", "ours", "expected", "found", "detail", "mend", "found_at", "mended_at"]
+class DifferenceAdmin(ReasonedActionsAdmin):
+    list_display = ["id", "kind", "subject", "ours", "expected", "found", "detail", "mend", "found_at", "resolved_at"]
     list_filter = [
-        ("mended_at", admin.EmptyFieldListFilter),
+        ("resolved_at", admin.EmptyFieldListFilter),
+        ("mend", RecentValuesFilter),
         ("kind", RecentValuesFilter),
         ("subject", RecentValuesFilter),
         ("provider", RecentValuesFilter),
@@ -31,10 +58,22 @@ class DifferenceAdmin(ReadOnlyAdmin):
     search_help_text = _("Its own id, its run's, or a provider reference")
     id_search_fields = ["run"]
     fieldsets = [
-        (None, {"fields": [("kind", "subject", "ours"), ("expected", "found"), "detail", ("mend", "mended_at")]}),
+        (
+            None,
+            {
+                "fields": [
+                    ("kind", "subject", "ours"),
+                    ("expected", "found"),
+                    "detail",
+                    ("mend", "resolved_at"),
+                    ("closed_by", "closed_reason"),
+                ]
+            },
+        ),
         (_("At the provider"), {"fields": [("provider", "provider_account"), ("provider_reference", "line_status")]}),
         (_("When"), {"fields": [("booked_at", "found_at"), ("id", "run")]}),
     ]
+    reasoned_actions = [CLOSE]
 
     @admin.display(description=_("ours"))
     def ours(self, obj: Difference) -> SafeString | str:
@@ -90,7 +129,7 @@ def _shown(amount: int | None, currency: str) -> str:
 
 def attention_settlement() -> list[Tile]:
     """Where a provider's books and ours differ, and only a person can tell why."""
-    rows: Any = Difference.objects.filter(mended_at=None)
-    url = looks.list_of(Difference, mended_at__isempty="1")
+    rows: Any = Difference.objects.filter(resolved_at=None)
+    url = looks.list_of(Difference, resolved_at__isempty="1")
     detail = gettext("the provider's books differ from ours")
     return [Tile(gettext("Differences"), bounded_count(rows.order_by("-pk")), url, detail, "bad")]

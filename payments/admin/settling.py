@@ -11,6 +11,7 @@ from config.admin import ReasonedAction, ReasonForm, Said, unless_refused
 from config.api.principals import Principal
 from payments import services
 from payments.models import Payment
+from payments.states import PaymentStatus
 
 NOT_RECEIVED = "not_received"
 """The failure code of money that did not come; the reason says more."""
@@ -23,7 +24,10 @@ class ConfirmForm(ReasonForm):
         required=False,
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The bank's, as on the statement; each is booked once. Without one the payment's own id stands."),
+        help_text=_(
+            "The bank's, as on the statement; each is booked once. Without one the payment's own id stands, but for a"
+            " payment that has failed or was canceled."
+        ),
     )
 
     field_order = ["reference", "reason"]
@@ -51,8 +55,10 @@ class FailForm(ReasonForm):
 
 
 def _confirm(payment: Payment, actor: Principal, reason: str, *, reference: str) -> Said:
-    services.confirm_payment(actor=actor, payment_id=payment.pk, reference=reference, reason=reason)
-    return Said(_("The money is booked."))
+    confirmed = services.confirm_payment(actor=actor, payment_id=payment.pk, reference=reference, reason=reason)
+    if confirmed.status == PaymentStatus.SUCCEEDED:
+        return Said(_("The money is booked."))
+    return Said(_("The late money is booked; the timeline shows whether it pays, waits or goes back."))
 
 
 def _fail(payment: Payment, actor: Principal, reason: str, *, retryable: bool) -> Said:
@@ -65,7 +71,10 @@ def _fail(payment: Payment, actor: Principal, reason: str, *, retryable: bool) -
 CONFIRM = ReasonedAction(
     name="confirm",
     label=_("Confirm"),
-    note=_("The whole amount has arrived: it is booked, and pays the invoice. There is no way back."),
+    note=_(
+        "The whole amount has arrived: it is booked, and pays the invoice. There is no way back. Late money, of a"
+        " payment that has failed or was canceled, goes back if nothing is due any more."
+    ),
     perform=_confirm,
     refusal=unless_refused(functools.partial(services.check_settled_by_hand, action="confirm")),
     form=ConfirmForm,

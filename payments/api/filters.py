@@ -24,15 +24,20 @@ class PaymentFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class RefundFilter(django_filters.FilterSet):
+class _OfPayment(django_filters.FilterSet):
+    """What belongs to a payment: by that, by its invoice and by where it is known at the provider, exactly."""
+
+    payment = IdFilter(field_name="payment_id")
+    invoice = IdFilter(field_name="invoice_id")
+    provider = django_filters.CharFilter()
+    provider_reference = django_filters.CharFilter()
+
+
+class RefundFilter(_OfPayment):
     """status, payment, invoice, receipt, provider, provider_reference exactly; created_from and created_before."""
 
     status = django_filters.MultipleChoiceFilter(choices=RefundStatus.choices)
-    payment = IdFilter(field_name="payment_id")
-    invoice = IdFilter(field_name="invoice_id")
     receipt = IdFilter(field_name="receipt_id")
-    provider = django_filters.CharFilter()
-    provider_reference = django_filters.CharFilter()
     created_from = MadeFilter(field_name="created_at", lookup_expr="gte")
     created_before = MadeFilter(field_name="created_at", lookup_expr="lt")
 
@@ -41,17 +46,13 @@ class RefundFilter(django_filters.FilterSet):
         fields: list[str] = []
 
 
-class ReceiptFilter(django_filters.FilterSet):
+class ReceiptFilter(_OfPayment):
     """status, payment, invoice, provider, provider_reference exactly; received_from and received_before.
 
     unapplied: "true" for those of which some money pays nothing and waits.
     """
 
     status = django_filters.MultipleChoiceFilter(choices=ReceiptStatus.choices)
-    payment = IdFilter(field_name="payment_id")
-    invoice = IdFilter(field_name="invoice_id")
-    provider = django_filters.CharFilter()
-    provider_reference = django_filters.CharFilter()
     unapplied = django_filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], method="filter_unapplied")
     received_from = MadeFilter(field_name="received_at", lookup_expr="gte")
     received_before = MadeFilter(field_name="received_at", lookup_expr="lt")
@@ -64,14 +65,10 @@ class ReceiptFilter(django_filters.FilterSet):
         return rows.filter(amount_unapplied__gt=0) if value == "true" else rows.filter(amount_unapplied=0)
 
 
-class DisputeFilter(django_filters.FilterSet):
+class DisputeFilter(_OfPayment):
     """status, payment, invoice, provider, provider_reference exactly; opened_from and opened_before."""
 
     status = django_filters.MultipleChoiceFilter(choices=DisputeStatus.choices)
-    payment = IdFilter(field_name="payment_id")
-    invoice = IdFilter(field_name="invoice_id")
-    provider = django_filters.CharFilter()
-    provider_reference = django_filters.CharFilter()
     opened_from = MadeFilter(field_name="opened_at", lookup_expr="gte")
     opened_before = MadeFilter(field_name="opened_at", lookup_expr="lt")
 

@@ -80,10 +80,11 @@ class Mend(models.TextChoices):
     WIN_DISPUTE = "win_dispute", _("close the dispute as won")
     BOOK_LINE = "book_line", _("book the line in the ledger")
     NO_LONGER_FOUND = "no_longer_found", _("a later run no longer found it")
+    CLOSED_BY_HAND = "closed_by_hand", _("staff closed it")
 
 
 class Difference(models.Model):
-    """Where a provider's books and ours differ, once however often it is found; mended, or waiting for a person.
+    """Where a provider's books and ours differ, once however often it is found; resolved, or waiting for a person.
 
     Amounts are signed minor units, what the balance there did: `expected` by our books, `found` by the provider's.
     """
@@ -109,16 +110,20 @@ class Difference(models.Model):
         max_length=20,
         choices=Mend.choices,
         blank=True,
-        help_text=_("What mended it, or may; empty: a person must."),
+        help_text=_("What resolved it, or may; empty: a person must."),
     )
     booked_at = models.DateTimeField(help_text=_("When the provider booked it; of what is missing there, when we did."))
     found_at = models.DateTimeField()
-    mended_at = models.DateTimeField(null=True)
+    resolved_at = models.DateTimeField(null=True, help_text=_("Empty while it waits for a person."))
+    closed_by = ExactCharField(max_length=200, blank=True, help_text=_("Who closed it by hand, the latest time."))
+    closed_reason = models.CharField(max_length=500, blank=True)
     run = models.ForeignKey(
         SettlementRun, on_delete=models.PROTECT, related_name="differences", help_text=_("The latest that found it.")
     )
 
     IDENTITY = ("provider_reference", "kind", "subject", "line_status", "provider", "provider_account")
+    FACTS = ("our_id", "expected_amount", "expected_currency", "found_amount", "found_currency")
+    """What a person has judged who closed it: with other facts it is to be judged again."""
     SHOWN = (
         *("kind", "subject", "provider", "provider_account", "provider_reference", "line_status", "our_id"),
         *("expected_amount", "expected_currency", "found_amount", "found_currency", "detail", "mend"),
@@ -131,7 +136,8 @@ class Difference(models.Model):
                 name="payments_difference",
             ),
         ]
-        indexes = [models.Index(fields=["mended_at", "id"], name="payments_difference_open")]
+        indexes = [models.Index(fields=["resolved_at", "id"], name="payments_difference_open")]
+        permissions = [("close_difference", _("Can close differences from a provider's books"))]
 
     def __str__(self) -> str:
         return f"{self.subject} {self.provider_reference}: {self.get_kind_display()}"

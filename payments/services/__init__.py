@@ -1,8 +1,16 @@
 """Every write to payments and receipts."""
 
-from payments.services.by_hand import NotManual, ReferenceTaken, check_settled_by_hand, confirm_payment, fail_payment
+from payments.services.by_hand import (
+    LateMoneyUnnamed,
+    NotManual,
+    ReferenceTaken,
+    check_settled_by_hand,
+    confirm_payment,
+    fail_payment,
+)
 from payments.services.cancelling import cancel_payment, check_cancelable
 from payments.services.disposing import (
+    DISPOSITIONS,
     Disposition,
     NotDisposable,
     ReceiptNotFound,
@@ -47,10 +55,14 @@ from payments.services.requesting import (
 from payments.services.resolving import Capture, NoMoneyKnown, check_resolvable, resolve_payment
 from payments.services.retrying import retry_due
 from payments.services.settlement import (
+    DifferenceNotFound,
+    DifferenceResolved,
     NoBooks,
     SettlementInterrupted,
     SettlementReport,
     WindowInvalid,
+    check_closable,
+    close_difference,
     recent_window,
     reconcile_recent_settlement,
     reconcile_settlement,
@@ -58,11 +70,15 @@ from payments.services.settlement import (
 from payments.services.submission import submit
 
 __all__ = [
+    "DISPOSITIONS",
     "AmountDiffers",
     "Capture",
+    "DifferenceNotFound",
+    "DifferenceResolved",
     "Disposition",
     "EventResult",
     "InvoiceNotPayable",
+    "LateMoneyUnnamed",
     "NoBooks",
     "NoMoneyKnown",
     "NobodyToAsk",
@@ -87,6 +103,7 @@ __all__ = [
     "apply_event",
     "cancel_payment",
     "check_cancelable",
+    "check_closable",
     "check_disposable",
     "check_reconcilable",
     "check_refund_reconcilable",
@@ -94,6 +111,7 @@ __all__ = [
     "check_refundable",
     "check_resolvable",
     "check_settled_by_hand",
+    "close_difference",
     "confirm_payment",
     "confirm_refund",
     "dispose_receipt",

@@ -1,7 +1,5 @@
 """Bank transfers and cash: a person or a service says how a manual payment ended."""
 
-from collections.abc import Callable
-
 from django.db import IntegrityError
 
 from config.api.principals import Principal
@@ -9,10 +7,13 @@ from config.kernel import db
 from config.kernel.errors import Conflict, ForbiddenTransition
 from payments.models import Payment, Receipt
 from payments.providers import registry
-from payments.providers.base import Declined, Outcome, Succeeded
+from payments.providers.base import Declined, Succeeded
 from payments.services.locks import lock
 from payments.services.outcomes import apply_outcome
 from payments.states import AWAITED, PaymentStatus
+
+_LATE = (PaymentStatus.FAILED, PaymentStatus.CANCELED)
+"""It ended without money, which may arrive all the same."""
 
 
 class NotManual(Conflict):
@@ -27,10 +28,21 @@ class ReferenceTaken(Conflict):
     code = "reference_taken"
 
 
+class LateMoneyUnnamed(Conflict):
+    """Payment {payment_id} has ended as {status}: money that arrives for it late is booked by its own reference only.
+
+    Send the reference that the bank's statement or the cash book has for it.
+    """
+
+    code = "late_money_unnamed"
+
+
 def confirm_payment(*, actor: Principal, payment_id: str, reference: str = "", reason: str = "") -> Payment:
     """The whole amount has arrived. `reference` is the bank's, unique per account; the payment's id when empty.
 
-    Raises PaymentNotFound, NotManual, ForbiddenTransition, ReferenceTaken.
+    For a payment that has failed or was canceled it is late money: the payment stays as it is, and the receipt pays the
+    invoice, waits or goes back as a provider's does. It needs a `reference`, and is booked once however often that is
+    said. Raises PaymentNotFound, NotManual, ForbiddenTransition, ReferenceTaken, LateMoneyUnnamed.
     """
     try:
         return _confirm(actor=actor, payment_id=payment_id, reference=reference, reason=reason)
@@ -41,18 +53,28 @@ def confirm_payment(*, actor: Principal, payment_id: str, reference: str = "", r
 
 @db.transaction(idempotent=False)
 def _confirm(*, actor: Principal, payment_id: str, reference: str, reason: str) -> Payment:
-    return _settle(
-        actor=actor,
-        payment_id=payment_id,
-        action="confirm",
-        reason=reason,
-        outcome=lambda payment: Succeeded(
-            reference=reference or payment.id,
-            amount=payment.amount,
-            currency=payment.currency,
-            account=payment.provider_account,
-        ),
+    invoice, payment = lock(payment_id)
+    check_settled_by_hand(payment, action="confirm")
+    if payment.status in _LATE and not reference:
+        raise LateMoneyUnnamed(payment_id=payment.id, status=payment.status)
+    said = Succeeded(
+        reference=reference or payment.id,
+        amount=payment.amount,
+        currency=payment.currency,
+        account=payment.provider_account,
     )
+    _check_reference(payment, said)
+    apply_outcome(invoice=invoice, payment=payment, outcome=said, actor=actor, reason=reason)
+    return payment
+
+
+def _check_reference(payment: Payment, said: Succeeded) -> None:
+    """A person can be told at once that other money is booked under it: nothing goes to review for that."""
+    taken = Receipt.objects.filter(
+        provider=payment.provider, provider_account=said.account, provider_reference=said.reference
+    ).first()
+    if taken and (taken.payment_id != payment.id or taken.returned_refund_id):
+        raise ReferenceTaken(reference=said.reference, receipt_id=taken.id, payment_id=taken.payment_id)
 
 
 @db.transaction(idempotent=False)
@@ -63,38 +85,20 @@ def fail_payment(
 
     Raises PaymentNotFound, NotManual, ForbiddenTransition.
     """
-    return _settle(
-        actor=actor,
-        payment_id=payment_id,
-        action="fail",
-        reason=reason,
-        outcome=lambda payment: Declined(code=failure_code, retryable=retryable, message=reason),
-    )
-
-
-def check_settled_by_hand(payment: Payment, *, action: str) -> None:
-    """A person may "confirm" or "fail" (`action`) this payment now. Raises NotManual, ForbiddenTransition."""
-    if registry.get(payment.provider).settles_itself:
-        raise NotManual(payment_id=payment.id, provider=payment.provider)
-    if payment.status not in AWAITED:
-        raise ForbiddenTransition(action=action, resource="payment", status=payment.status, id=payment.id)
-
-
-def _settle(
-    *, actor: Principal, payment_id: str, action: str, reason: str, outcome: Callable[[Payment], Outcome]
-) -> Payment:
     invoice, payment = lock(payment_id)
-    check_settled_by_hand(payment, action=action)
-    said = outcome(payment)
+    check_settled_by_hand(payment, action="fail")
+    said = Declined(code=failure_code, retryable=retryable, message=reason)
     apply_outcome(invoice=invoice, payment=payment, outcome=said, actor=actor, reason=reason)
-    if isinstance(said, Succeeded) and payment.status == PaymentStatus.REVIEW:
-        _raise_reference_taken(payment, said.reference)
     return payment
 
 
-def _raise_reference_taken(payment: Payment, reference: str) -> None:
-    """A person can be told at once, so the review is rolled back with everything else."""
-    taken = Receipt.objects.get(
-        provider=payment.provider, provider_account=payment.provider_account, provider_reference=reference
-    )
-    raise ReferenceTaken(reference=reference, receipt_id=taken.id, payment_id=taken.payment_id)
+def check_settled_by_hand(payment: Payment, *, action: str) -> None:
+    """A person may "confirm" or "fail" (`action`) this payment now. Raises NotManual, ForbiddenTransition.
+
+    What has failed or was canceled can still be confirmed, by the reference of the money.
+    """
+    if registry.get(payment.provider).settles_itself:
+        raise NotManual(payment_id=payment.id, provider=payment.provider)
+    possible = (*AWAITED, *_LATE) if action == "confirm" else AWAITED
+    if payment.status not in possible:
+        raise ForbiddenTransition(action=action, resource="payment", status=payment.status, id=payment.id)

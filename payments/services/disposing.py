@@ -29,6 +29,8 @@ class Disposition(enum.StrEnum):
     KEEP = "keep"
 
 
+DISPOSITIONS = tuple(disposition for disposition in Disposition if disposition != Disposition.KEEP)
+"""What may become of money that is to be disposed of: something."""
 _APPLYING = (Disposition.APPLY, Disposition.SPLIT)
 _RETURNING = (Disposition.RETURN, Disposition.SPLIT)
 
@@ -87,8 +89,8 @@ def dispose(
 ) -> None:
     """Requires both locks, and that no payment of the invoice is live. `money` are receipts of `payment`.
 
-    Raises NotDisposable when nothing can be applied that is to be, or a lost dispute has taken what is to go back;
-    PaymentDisputed.
+    What a lost dispute has taken has gone back already, and stays unapplied. Raises NotDisposable when nothing can be
+    applied that is to be, or nothing is left to go back; PaymentDisputed.
     """
     db.require_transaction()
     if disposition != Disposition.KEEP and not any(receipt.amount_unapplied for receipt in money):
@@ -116,10 +118,19 @@ def _apply(invoice: Invoice, money: Sequence[Receipt], actor: Principal, reason:
 
 
 def _give_back(invoice: Invoice, payment: Payment, money: Sequence[Receipt], actor: Principal, reason: str) -> None:
-    leaving = [receipt for receipt in money if receipt.amount_unapplied]
-    if leaving:
-        reserving.check_undisputed(payment, left=sum(receipt.amount_unapplied for receipt in leaving))
-    for receipt in leaving:
-        if reserving.amount_lost(receipt) > receipt.amount_refundable:
-            raise NotDisposable(id=receipt.id, problem="a lost dispute has taken it, or some of it, already")
-        giving_back.give_back(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
+    unapplied = [receipt for receipt in money if receipt.amount_unapplied]
+    if not unapplied:
+        return
+    reserving.check_undisputed(payment, left=sum(receipt.amount_unapplied for receipt in unapplied))
+    leaving = {receipt: left for receipt in unapplied if (left := _returnable(receipt))}
+    if not leaving:
+        raise NotDisposable(id=unapplied[0].id, problem="a lost dispute has taken it already")
+    for receipt, amount in leaving.items():
+        giving_back.give_back(invoice=invoice, receipt=receipt, amount=amount, actor=actor, reason=reason)
+
+
+def _returnable(receipt: Receipt) -> int:
+    """What it has unapplied, less what lost disputes have taken: they take of what has paid the invoice first."""
+    taken = max(0, reserving.amount_lost(receipt) - receipt.amount_refundable)
+    left: int = receipt.amount_unapplied - taken
+    return max(0, left)

@@ -45,14 +45,17 @@ def book(*, invoice: Invoice, payment: Payment, outcome: Succeeded, actor: Princ
 
 
 def book_returned(*, invoice: Invoice, refund: Refund, actor: Principal, reason: str) -> Receipt:
-    """The receipt of a refund's money that came back after the refund had succeeded: unapplied, with its journal."""
+    """The receipt of a refund's money that came back after the refund had succeeded: unapplied, with its journal.
+
+    It is known by the refund's id: by the refund's own reference a bank may know other money, which is a receipt too.
+    """
     receipt = Receipt(
         payment_id=refund.payment_id,
         invoice=invoice,
         returned_refund=refund,
         provider=refund.provider,
         provider_account=refund.provider_account,
-        provider_reference=refund.provider_reference or refund.id,
+        provider_reference=refund.id,
         amount=refund.amount,
         amount_unapplied=refund.amount,
         currency=refund.currency,

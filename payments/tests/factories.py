@@ -9,7 +9,10 @@ from invoices.models import Invoice
 from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from payments import services
 from payments.models import Payment, Receipt, Refund
-from payments.providers.base import DisputeNews, Outcome, ProviderEvent, Succeeded
+from payments.providers.base import Declined, DisputeNews, Outcome, ProviderEvent, Succeeded
+
+SOFT = Declined(code="insufficient_funds", retryable=True)
+HARD = Declined(code="stolen_card", retryable=False)
 
 
 def make_key(fingerprint: str = "v1:same", operation: str = "invoices.pay") -> IdempotencyKey:

@@ -127,8 +127,7 @@ def test_what_a_provider_settles_is_not_settled_by_hand(chief: Client, action: s
     assert state(payment) == before
 
 
-@pytest.mark.parametrize("action", ACTIONS)
-@pytest.mark.parametrize("ended", ACTIONS)
+@pytest.mark.parametrize(("ended", "action"), [("confirm", "confirm"), ("confirm", "fail"), ("fail", "fail")])
 def test_what_has_ended_is_not_settled_again(chief: Client, manual: Payment, ended: str, action: str) -> None:
     """Sent twice, or after the other one: a message, and nothing has changed."""
     chief.post(url(ended, manual), {"reason": "the first time"})
@@ -139,6 +138,21 @@ def test_what_has_ended_is_not_settled_again(chief: Client, manual: Payment, end
     assert words in page_of(chief, manual)
     assert said(chief.post(url(action, manual), {"reason": "the second time"}, follow=True)) == words
     assert state(manual) == before
+    check_invariants()
+
+
+def test_late_money_of_a_failed_payment_is_booked_by_its_reference(chief: Client, manual: Payment) -> None:
+    """Without one the message says so, and nothing has changed; with it the invoice is paid, the payment as it was."""
+    chief.post(url("fail", manual), {"retryable": "on", "reason": "30 days"})
+    assert 'href="../confirm/"' in page_of(chief, manual)
+    before = state(manual)
+    assert "its own reference only" in said(chief.post(url("confirm", manual), {"reason": "it is there"}, follow=True))
+    assert state(manual) == before
+    answer = chief.post(url("confirm", manual), {"reference": "RF18", "reason": "it is there"}, follow=True)
+    assert said(answer).startswith("The late money is booked")
+    assert state(manual)[:2] == ("failed", "paid")
+    event = OutboxEvent.objects.get(type="receipt.created")
+    assert (event.actor, event.reason) == (actor(), "it is there")
     check_invariants()
 
 

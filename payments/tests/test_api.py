@@ -143,6 +143,22 @@ def test_manual_payments_are_confirmed_and_failed_over_http(api: ApiConsumer) ->
     check_invariants()
 
 
+@pytest.mark.parametrize("action", ["fail", "cancel"])
+def test_late_money_of_a_manual_payment_is_confirmed_over_http(api: ApiConsumer, action: str) -> None:
+    """A 409 until it is named; then 200 with the payment as it ended, however often it is sent."""
+    body = {"order_id": "A", "amount": 500, "currency": "EUR", "provider": "manual"}
+    payment = api.post("payments", body, key="k1").json()
+    ended = api.post(f"payments/{payment['id']}/{action}").json()["status"]
+    check_problem(api.post(f"payments/{payment['id']}/confirm"), 409, "late_money_unnamed")
+    for _ in range(2):
+        confirmed = api.post(f"payments/{payment['id']}/confirm", {"reference": "RF18"})
+        assert (confirmed.status_code, confirmed.json()["status"]) == (200, ended)
+    assert api.get(f"invoices/{payment['invoice']}").json()["status"] == "paid"
+    [receipt] = api.get(f"receipts?payment={payment['id']}").json()["data"]
+    assert (receipt["status"], receipt["provider_reference"]) == ("applied", "RF18")
+    check_invariants()
+
+
 def test_payments_are_listed_with_filters_and_read_back(api: ApiConsumer) -> None:
     """History, newest first."""
     first = api.pay(api.create_invoice()["id"]).json()

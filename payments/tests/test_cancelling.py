@@ -4,7 +4,6 @@ import datetime
 from collections.abc import Iterator
 
 import pytest
-from django.conf import LazySettings
 
 from config.api.principals import Principal, system
 from config.kernel import clock, db
@@ -22,9 +21,8 @@ from payments.services.outcomes import apply_outcome
 from payments.tests.factories import captured, make_payment
 from payments.tests.patience import wait_for
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("movable_clock", "invariants_hold")]
 STAFF = Principal(kind="staff", id="7")
 
 
@@ -33,13 +31,6 @@ def simulator() -> Iterator[SimulatorServer]:
     """A simulator that the configured provider talks to, with a timeout of a second and a half."""
     with connected_simulator(timeout_seconds=1.5) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold(settings: LazySettings) -> Iterator[None]:
-    settings.TEST_CLOCK = True
-    yield
-    check_invariants()
 
 
 @db.transaction(idempotent=False)

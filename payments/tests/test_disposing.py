@@ -1,7 +1,5 @@
 """Money that pays nothing is applied to its invoice, given back, or both."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from invoices.ledger import services as ledger
@@ -13,6 +11,7 @@ from payments import services
 from payments.models import Receipt, Refund
 from payments.providers.base import Declined, Pending
 from payments.tests.factories import (
+    SOFT,
     captured,
     make_payment,
     receipt_of,
@@ -21,16 +20,8 @@ from payments.tests.factories import (
     tell_payment,
     tell_refund,
 )
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 def late_money(amount: int, currency: str = "EUR", *, due: int = 1250) -> Receipt:
@@ -190,6 +181,44 @@ def test_what_is_under_dispute_is_not_given_back() -> None:
     tell_dispute(payment, "lost", amount=1000)
     with pytest.raises(services.NotDisposable, match="lost dispute"):
         dispose(receipt, "return")
+
+
+@pytest.mark.parametrize(("disposition", "applied", "gone"), [("return", 0, 4000), ("split", 1250, 3750)])
+def test_of_what_a_lost_dispute_took_a_part_the_rest_is_given_back(disposition: str, applied: int, gone: int) -> None:
+    """The payer's bank has given its part back already; what has paid the invoice answers for that first."""
+    receipt = late_money(5000)
+    for status in ("opened", "lost"):
+        tell_dispute(receipt.payment, status, amount=1000)
+    receipt = dispose(receipt, disposition)
+    assert (receipt.amount_applied, receipt.amount_refunding) == (applied, gone)
+    refund = Refund.objects.get()
+    services.submit_refund(refund_id=refund.id)
+    assert Refund.objects.get().is_live
+    tell_refund(refund, refunded(refund))
+    left = Receipt.objects.get()
+    assert (left.amount_refunded, left.amount_unapplied) == (gone, 5000 - applied - gone)
+
+
+def test_what_a_lost_dispute_took_stays_unapplied_until_it_is_applied_or_won_after_all() -> None:
+    """It is not given back twice; the loss stands in the books, and it may come back."""
+    receipt = late_money(1000)
+    for status in ("opened", "lost"):
+        tell_dispute(receipt.payment, status, amount=1000)
+    assert ledger.balances()["dispute_losses", "EUR"] == 1000
+    with pytest.raises(services.NotDisposable, match="lost dispute"):
+        dispose(receipt, "return")
+    tell_dispute(receipt.payment, "won", amount=1000)
+    assert dispose(receipt, "return").amount_refunding == 1000
+
+
+def test_staff_may_let_what_a_lost_dispute_took_pay_the_invoice() -> None:
+    """The customer owes no more; the loss is the merchant's, as of money that had paid before."""
+    receipt = late_money(1250, due=2000)
+    for status in ("opened", "lost"):
+        tell_dispute(receipt.payment, status, amount=1250)
+    dispose(receipt, "apply")
+    assert invoice_of(receipt) == ("open", 750)
+    assert (ledger.balances()["dispute_losses", "EUR"], ledger.balances()["clearing:simulated", "EUR"]) == (1250, 0)
 
 
 def test_what_has_gone_cannot_be_disposed_of() -> None:

@@ -1,7 +1,6 @@
 """Disputes: money that the payer's bank has taken back, until the provider has judged."""
 
 import itertools
-from collections.abc import Iterator
 
 import pytest
 
@@ -9,9 +8,10 @@ from invoices.ledger import services as ledger
 from invoices.models import Invoice
 from outbox.models import OutboxEvent
 from payments.models import Dispute, Payment
-from payments.providers.base import Declined, Pending
+from payments.providers.base import Pending
 from payments.services.dispute_news import DisputeAmountDiffers
 from payments.tests.factories import (
+    SOFT,
     captured,
     make_paid,
     make_payment,
@@ -21,16 +21,8 @@ from payments.tests.factories import (
     tell_payment,
     tell_refund,
 )
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 def balances() -> dict[str, int]:

@@ -1,6 +1,5 @@
 """What a provider says becomes state and money, in whatever order it is said."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,19 +16,10 @@ from payments.models import Payment, Receipt
 from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, ProviderEvent, Succeeded, Unknown
 from payments.services.locks import lock
 from payments.services.outcomes import apply_outcome
-from payments.tests.factories import captured, make_payment
-from tests.invariants import check_invariants
+from payments.tests.factories import HARD, SOFT, captured, make_payment
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 ACTOR = system("test")
-HARD = Declined(code="stolen_card", retryable=False)
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
 
 
 @db.transaction(idempotent=False)

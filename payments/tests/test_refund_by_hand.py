@@ -1,7 +1,5 @@
 """Refunds of bank transfers and cash, and those that nobody could find out about, are ended by a person."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from config.kernel.errors import ForbiddenTransition
@@ -13,15 +11,8 @@ from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Declined, Outcome, Pending, Unknown
 from payments.services.refunds import submission
 from payments.tests.factories import make_paid, make_payment, make_refund, receipt_of, refunded, tell_refund
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 def manual_refund(amount: int | None = None) -> Refund:
@@ -156,3 +147,17 @@ def test_a_transfer_that_came_back_after_it_was_confirmed_is_booked_once() -> No
     assert Receipt.objects.get(returned_refund=refund).amount_unapplied == refund.amount
     with pytest.raises(ForbiddenTransition):
         fail(refund)
+
+
+def test_a_transfer_that_comes_back_may_share_its_reference_with_others() -> None:
+    """Banks use one for a transfer and its refund, and for what comes next: all of it is booked."""
+    payment = make_payment(provider="manual", token="")
+    services.confirm_payment(actor=MERCHANT_KEY, payment_id=payment.id, reference="RF18")
+    out, unnamed = make_refund(payment, 100), make_refund(payment, 200)
+    confirm(out, "RF18")
+    confirm(unnamed, "RF19")
+    assert fail(out).status == fail(unnamed).status == "succeeded"
+    other = make_payment(provider="manual", token="")
+    services.confirm_payment(actor=MERCHANT_KEY, payment_id=other.id, reference="RF19")
+    returned = Receipt.objects.exclude(returned_refund=None)
+    assert {receipt.provider_reference for receipt in returned} == {out.id, unnamed.id}

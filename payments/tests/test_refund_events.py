@@ -1,6 +1,5 @@
 """What a provider says of refunds, ours and those made on its own pages, in whatever order and however often."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from outbox.models import OutboxEvent
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Succeeded, Unknown
 from payments.services import Disposition, fail_refund, resolve_payment
-from payments.services.refunds import reserving, submission
+from payments.services.refunds import adopting, reserving, submission
 from payments.tests.factories import (
     captured,
     make_paid,
@@ -25,16 +24,9 @@ from payments.tests.factories import (
     tell_payment,
     tell_refund,
 )
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 RETURNED = Declined(code="expired_or_canceled_card", retryable=False)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
 
 
 def state(refund: Refund) -> tuple[str, str | None]:
@@ -358,6 +350,35 @@ def test_a_dashboard_refund_takes_what_has_paid_and_then_what_has_not() -> None:
     payment = Payment.objects.get(id=payment.id)
     assert (payment.status, payment.amount_refunded, payment.invoice.amount_refunded) == ("refunded", 100, 100)
     assert ledger.balances()["clearing:simulated", "EUR"] == 0
+
+
+@pytest.mark.parametrize(("amount", "fits"), [(900, True), (350, True), (901, False), (1250, False)])
+def test_a_dashboard_refund_is_of_one_receipt_or_of_none(amount: int, fits: bool) -> None:
+    """A part of the charge came back: a refund over more than either has says of which receipts it would be."""
+    payment = make_paid(amount=1250)
+    first = make_refund(payment, 350)
+    tell_refund(first, refunded(first))
+    tell_refund(first, Declined("closed", retryable=False))
+    outcome = Succeeded("rf_all", amount, payment.currency, payment.provider_account)
+    if fits:
+        assert tell_dashboard_refund(payment, outcome, reference="rf_all", amount=amount) == "applied"
+        return
+    with pytest.raises(adopting.RefundSpansReceipts) as refused:
+        tell_dashboard_refund(payment, outcome, reference="rf_all", amount=amount)
+    assert all(receipt.id in refused.value.detail for receipt in payment.receipts.all())
+    assert list(Refund.objects.all()) == [first]
+
+
+def test_a_dashboard_refund_over_more_than_all_receipts_is_too_large() -> None:
+    """Nothing is said of several."""
+    payment = make_paid(amount=1250)
+    first = make_refund(payment, 350)
+    tell_refund(first, refunded(first))
+    tell_refund(first, Declined("closed", retryable=False))
+    outcome = Succeeded("rf_all", 1251, payment.currency, payment.provider_account)
+    with pytest.raises(reserving.RefundTooLarge) as refused:
+        tell_dashboard_refund(payment, outcome, reference="rf_all", amount=1251)
+    assert refused.value.code == "refund_too_large"
 
 
 def test_a_dashboard_refund_of_both_kinds_that_fails_gives_both_back() -> None:

@@ -28,9 +28,8 @@ from payments.tests.factories import (
     tell_refund,
 )
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 STAFF = MERCHANT_KEY
 
 
@@ -40,12 +39,6 @@ def simulator() -> Iterator[SimulatorServer]:
     with connected_simulator(timeout_seconds=10) as server:
         dial(server, hang_seconds=0.05)
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
 
 
 def pay(token: str = "tok_visa", amount: int = 1250, currency: str = "EUR") -> Payment:

@@ -1,7 +1,6 @@
 """Refunds are requested: once per key, out of what has been paid and is left, while nothing is under dispute."""
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -14,10 +13,10 @@ from invoices.tests.factories import MERCHANT_KEY
 from outbox.models import OutboxEvent
 from payments import events, services
 from payments.models import Payment, Refund
-from payments.providers.base import Declined
 from payments.services.locks import lock
 from payments.services.refunds import reserving
 from payments.tests.factories import (
+    SOFT,
     captured,
     make_key,
     make_paid,
@@ -29,16 +28,8 @@ from payments.tests.factories import (
     tell_payment,
     tell_refund,
 )
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 def request(payment: Payment, key: IdempotencyKey | None = None, **terms: object) -> Refund:

@@ -1,7 +1,5 @@
 """The ways out of review: staff says how a payment has ended, and what becomes of its money."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from config.kernel.errors import ForbiddenTransition
@@ -11,8 +9,8 @@ from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from outbox.models import OutboxEvent
 from payments import services
 from payments.models import Payment, Receipt, Refund
-from payments.providers.base import Declined
 from payments.tests.factories import (
+    SOFT,
     captured,
     make_paid,
     make_payment,
@@ -23,16 +21,8 @@ from payments.tests.factories import (
     tell_payment,
     tell_refund,
 )
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 def in_review(amount: int | None = 100, *, due: int = 1000, currency: str = "EUR") -> Payment:

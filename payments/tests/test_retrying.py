@@ -17,24 +17,15 @@ from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from outbox.models import OutboxEvent
 from payments import services, tasks
 from payments.models import Payment
-from payments.providers.base import Declined, Outcome
+from payments.providers.base import Outcome
 from payments.providers.simulated.simulator.server import SimulatorServer
 from payments.services.locks import lock
 from payments.services.outcomes import apply_outcome
-from payments.tests.factories import captured, make_payment
+from payments.tests.factories import SOFT, captured, make_payment
 from payments.tests.patience import wait_for, wait_for_next_attempt
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
-SOFT = Declined(code="insufficient_funds", retryable=True)
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold(settings: LazySettings) -> Iterator[None]:
-    settings.TEST_CLOCK = True
-    yield
-    check_invariants()
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("movable_clock", "invariants_hold")]
 
 
 @pytest.fixture

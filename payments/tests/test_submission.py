@@ -20,9 +20,8 @@ from payments.services.locks import lock
 from payments.services.outcomes import apply_outcome
 from payments.tests.factories import captured, make_payment
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
 @pytest.fixture
@@ -30,12 +29,6 @@ def simulator() -> Iterator[SimulatorServer]:
     """A simulator that the configured provider talks to, with a timeout of half a second."""
     with connected_simulator() as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold() -> Iterator[None]:
-    yield
-    check_invariants()
 
 
 def state(payment: Payment) -> tuple[str, str]:

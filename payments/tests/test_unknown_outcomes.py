@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from django.conf import LazySettings
 
 from config.api.principals import Principal
 from config.kernel import clock
@@ -19,9 +18,8 @@ from payments.services import submission
 from payments.tests.factories import make_payment
 from payments.tests.patience import wait_for
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.invariants import check_invariants
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("movable_clock", "invariants_hold")]
 STAFF = Principal(kind="staff", id="7")
 DAY = 86_400
 ASKED_AFTER = [60, 300, 3600, DAY, DAY, DAY, DAY, DAY]
@@ -32,13 +30,6 @@ def simulator() -> Iterator[SimulatorServer]:
     """A simulator that the configured provider talks to, with a timeout of a second and a half."""
     with connected_simulator(timeout_seconds=1.5) as server:
         yield server
-
-
-@pytest.fixture(autouse=True)
-def _invariants_hold(settings: LazySettings) -> Iterator[None]:
-    settings.TEST_CLOCK = True
-    yield
-    check_invariants()
 
 
 def sent(token: str) -> Payment:

@@ -39,6 +39,7 @@ def test_the_first_page_counts_what_needs_attention() -> None:
     seen = tiles(client)
     assert {title: str(tile.count) for title, tile in seen.items()} == {
         "Payments in review": "1",
+        "Transfers to confirm": "1",
         "Payments unknown": "0",
         "Unapplied money": "1",
         "Refunds that wait for staff": "1",
@@ -66,6 +67,8 @@ def make_trouble() -> None:
     """One of most kinds."""
     review = make_payment()
     answer_to(event_about(review, amount=1))
+    payments.submit(payment_id=make_payment(provider="manual").id)
+    answer_to(event_about(make_payment(), "charge.pending"))
     send(b"garbage")
     answer_to(event("charge.succeeded", charge="ch_7", amount=1, currency="EUR"))
     decline(make_invoice(), "stolen_card")

@@ -17,9 +17,10 @@ from invoices.tests.factories import MERCHANT_KEY, make_invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent, OutboxEvent
 from payments import services as payments
-from payments.models import Payment, Receipt, Refund
+from payments.models import Difference, Payment, Receipt, Refund
 from payments.providers import registry
 from payments.tests.factories import make_key, make_payment
+from payments.tests.settlement.books import make_difference
 from payments.tests.simulator import connected_simulator, simulated_with
 from tests.admin.world import chief, decline, pay
 from tests.api import ApiConsumer
@@ -133,6 +134,7 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("payments.Refund", "confirm"): manual_refund,
     ("payments.Refund", "fail"): manual_refund,
     ("payments.Refund", "reconcile"): lost_refund,
+    ("payments.Difference", "close"): make_difference,
     ("billing.ApiKey", "revoke"): api_key,
     ("outbox.HeldEvent", "requeue"): held,
     ("outbox.HeldEvent", "skip"): held,
@@ -168,12 +170,13 @@ def signed(actor: str, reason: str) -> int:
     """How many rows say that `actor` did it for this reason."""
     told = [model._default_manager.filter(actor=actor, reason=reason) for model in (OutboxEvent, HeldEvent, Replay)]
     revoked = ApiKey.objects.filter(revoked_by=actor, revoked_reason=reason)
-    return sum(rows.count() for rows in (*told, revoked))
+    closed = Difference.objects.filter(closed_by=actor, closed_reason=reason)
+    return sum(rows.count() for rows in (*told, revoked, closed))
 
 
 @each_action
 def test_scar_powerstore_187_every_action_says_who_and_why(known_as: tuple[str, str]) -> None:
-    """In the event, the replay, the held row or the key that it makes or ends, not in a log that is thrown away."""
+    """In the event, the replay, the held row, the key or the difference that it makes or ends: in no log that goes."""
     obj, client = OBJECTS[known_as](), chief()
     form = form_of(client, known_as, obj)
     actor = f"staff:{User.objects.get(email='chief@example.com').pk}"

@@ -12,8 +12,8 @@ from invoices.tests.factories import make_customer, make_invoice
 from payments.tests.factories import make_payment
 from tests.api import ApiConsumer
 from tests.fuzz import documented
-from tests.fuzz.back import money_for_bodies
 from tests.fuzz.effort import EFFORTS, some_of, try_out
+from tests.fuzz.money import money_for_bodies
 from tests.fuzz.mutations import every_change, mutated, written
 from tests.invariants import check_invariants
 

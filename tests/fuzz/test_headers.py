@@ -13,8 +13,8 @@ from invoices.tests.factories import make_customer, make_invoice
 from payments.tests.factories import make_payment
 from tests.api import ApiConsumer
 from tests.fuzz import documented
-from tests.fuzz.back import make_money
 from tests.fuzz.effort import EFFORTS, some_of, try_out
+from tests.fuzz.money import make_money
 from tests.fuzz.mutations import ODD_TEXTS
 from tests.invariants import check_invariants
 

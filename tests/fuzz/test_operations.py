@@ -6,8 +6,8 @@ import yaml
 from payments.tests.factories import make_payment
 from tests.api import ApiConsumer
 from tests.fuzz.attack import DOCUMENT, Report, attack
-from tests.fuzz.back import make_money, succeeded
 from tests.fuzz.effort import fresh_seed
+from tests.fuzz.money import make_money, succeeded
 from tests.fuzz.refusals import REFUSALS
 from tests.invariants import check_invariants
 

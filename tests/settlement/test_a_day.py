@@ -66,7 +66,7 @@ def test_only_what_was_planted_differs_and_each_is_found_and_mended_or_listed(da
     day.work()
     assert_balances_agree(day, unknown_here=500)
     check_invariants()
-    assert Difference.objects.filter(mended_at=None).count() == 1
+    assert Difference.objects.filter(resolved_at=None).count() == 1
 
 
 def plant_what_can_be_mended(day: Day) -> Found:
@@ -142,7 +142,7 @@ def identities(told: list[Difference], *, mended: bool) -> Found:
     return {
         (difference.kind, difference.subject, difference.provider_reference)
         for difference in told
-        if bool(difference.mended_at) == mended
+        if bool(difference.resolved_at) == mended
     }
 
 

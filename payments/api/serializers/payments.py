@@ -15,10 +15,6 @@ from payments.providers import registry
 from payments.services import PaymentTerms
 from payments.states import PaymentStatus
 
-DISPOSITIONS = ["apply", "return", "split"]
-"""What may become of money that pays nothing."""
-RESOLVE_DISPOSITIONS = [*DISPOSITIONS, "keep"]
-
 
 @extend_schema_serializer(
     examples=[
@@ -111,7 +107,11 @@ class PaymentInput(TermsInput):
     ]
 )
 class ConfirmInput(InputSerializer):
-    """POST /payments/{id}/confirm. `reference` is the bank's; each can be booked once."""
+    """POST /payments/{id}/confirm. `reference` is the bank's; each can be booked once.
+
+    A payment that has failed or was canceled needs one, and stays so: its late money is a receipt that pays the
+    invoice, waits, or goes back where nothing is due any more.
+    """
 
     reference = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
@@ -161,7 +161,11 @@ class ResolveInput(InputSerializer):
     """
 
     status = serializers.ChoiceField(choices=[PaymentStatus.SUCCEEDED.value, PaymentStatus.FAILED.value])
-    disposition = serializers.ChoiceField(choices=RESOLVE_DISPOSITIONS, required=False, default="keep")
+    disposition = serializers.ChoiceField(
+        choices=[each.value for each in services.Disposition],
+        required=False,
+        default=services.Disposition.KEEP.value,
+    )
     capture = CaptureInput(required=False)
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 

@@ -6,7 +6,6 @@ from rest_framework import serializers
 from config.api.fields import InputSerializer
 from config.api.shared_fields import OutputSerializer
 from payments import services
-from payments.api.serializers.payments import DISPOSITIONS
 from payments.models import Receipt
 
 
@@ -22,7 +21,7 @@ class DisposeInput(InputSerializer):
     back.
     """
 
-    disposition = serializers.ChoiceField(choices=DISPOSITIONS)
+    disposition = serializers.ChoiceField(choices=[each.value for each in services.DISPOSITIONS])
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
 
     def validate_disposition(self, value: str) -> services.Disposition:

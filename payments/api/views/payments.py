@@ -99,7 +99,7 @@ class PaymentConfirm(APIView):
 
     @extend_schema(
         operation_id="payments_confirm",
-        summary="Say that the money of a manual payment has arrived",
+        summary="Say that the money of a manual payment has arrived, be it late",
         request=serializers.ConfirmInput,
         responses={200: serializers.PaymentSerializer},
     )

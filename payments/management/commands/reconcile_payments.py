@@ -73,7 +73,7 @@ class Command(BaseCommand):
     def _print(self, difference: Difference, options: dict[str, Any]) -> None:
         if options["json"]:
             shown = {name: getattr(difference, name) for name in difference.SHOWN}
-            instants = {name: getattr(difference, name) for name in ("booked_at", "mended_at")}
+            instants = {name: getattr(difference, name) for name in ("booked_at", "resolved_at")}
             shown |= {name: instant.isoformat() if instant else None for name, instant in instants.items()}
             self.stdout.write(json.dumps(shown))
         else:
@@ -102,7 +102,7 @@ def _line(difference: Difference, *, is_dry_run: bool) -> str:
 
 
 def _mend(difference: Difference, is_dry_run: bool) -> str:
-    if difference.mended_at:
+    if difference.resolved_at:
         return f"mended: {difference.get_mend_display()}"
     return f"would be mended: {difference.get_mend_display()}" if is_dry_run and difference.mend else "for staff"
 

@@ -13,15 +13,17 @@ from payments.states import DisputeStatus, ReceiptStatus
 PAID_BY_OTHERS = "the invoice has been paid by other money"
 
 
-def give_back(*, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str) -> Refund:
-    """Requires the invoice's lock. All that the receipt has unapplied goes back to where it came from."""
+def give_back(
+    *, invoice: Invoice, receipt: Receipt, actor: Principal, reason: str, amount: int | None = None
+) -> Refund:
+    """Requires the invoice's lock. All that the receipt has unapplied, or `amount` of it, goes back."""
     db.require_transaction()
-    amount = receipt.amount_unapplied
+    amount = receipt.amount_unapplied if amount is None else amount
     refund = build(receipt=receipt, amount=amount, amount_unapplied=amount, reason=reason)
     reserve(refund, receipt)
     db.insert_before_commit(refund)
     record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
-    if receipt.status == ReceiptStatus.UNAPPLIED:
+    if receipt.status == ReceiptStatus.UNAPPLIED and not receipt.amount_unapplied:
         leave(invoice=invoice, receipt=receipt, actor=actor, reason=reason)
     db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
     return refund

@@ -163,12 +163,13 @@ class _Reconciliation:
                 comparison = Comparison(self._books, lines[at + 1 :])
 
     def _deal_with(self, finding: Finding) -> None:
-        difference: Difference | None = finding.difference
-        if self._run is not None:
+        if self._run is None:
+            difference = differences.unless_closed(finding.difference)
+        else:
             difference = differences.settle(self._run, finding)
         if difference is None:
             return
-        is_mended = bool(difference.mend if self._run is None else difference.mended_at)
+        is_mended = bool(difference.mend if self._run is None else difference.resolved_at)
         self._counts["mended" if is_mended else "left"] += 1
         self._tell(difference)
 

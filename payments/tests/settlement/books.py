@@ -5,7 +5,7 @@ import time
 
 from invoices.tests.factories import MERCHANT_KEY
 from payments import services
-from payments.models import Difference, Payment, Refund
+from payments.models import Difference, Payment, Refund, SettlementRun
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.objects import Charge, NewCharge, NewRefund
 from payments.tests.factories import make_key, make_payment
@@ -42,6 +42,19 @@ def refunded_there(core: SimulatorCore, refund: Refund, *, amount: int | None = 
     """The provider has made the refund, and nobody has told us; its reference."""
     new = NewRefund(refund.charge_reference, refund.id, amount or refund.amount, refund.currency)
     return core.refund(new, key=refund.id, now=time.time()).id
+
+
+def charged_for_nobody(core: SimulatorCore, amount: int = 500) -> Charge:
+    """The provider has taken money that no payment of ours is for."""
+    return core.charge(NewCharge(amount, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=time.time())
+
+
+def make_difference() -> Difference:
+    """One that waits for a person."""
+    ours = {"provider": "simulated", "provider_account": "default"}
+    run = SettlementRun.objects.create(since=now() - DAY, until=now(), started_at=now(), **ours)
+    facts = {"kind": "missing_here", "subject": "charge", "provider_reference": "ch_1", "found_amount": 500}
+    return Difference.objects.create(run=run, found_currency="EUR", booked_at=now(), found_at=now(), **facts, **ours)
 
 
 def now() -> datetime.datetime:

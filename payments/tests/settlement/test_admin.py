@@ -21,9 +21,9 @@ def test_what_waits_for_a_person_is_on_the_first_page_and_in_a_list(core: Simula
     charged_there(core, payment)
     core.charge(NewCharge(500, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=time.time())
     reconcile()
-    mended, left = Difference.objects.order_by("mended_at")[::-1]
+    mended, left = Difference.objects.order_by("resolved_at")[::-1]
     client = chief()
-    open_list = "/admin/payments/difference/?mended_at__isempty=1"
+    open_list = "/admin/payments/difference/?resolved_at__isempty=1"
     assert open_list in client.get("/admin/").content.decode()
     page = client.get(open_list).content.decode()
     assert (left.id in page, mended.id in page, "5.00 EUR" in page) == (True, False, True)

@@ -42,7 +42,7 @@ def test_a_charge_whose_answer_and_webhook_were_lost_is_booked(core: SimulatorCo
     difference = found()
     assert (difference.kind, difference.subject, difference.mend) == ("missing_here", "charge", "book_capture")
     assert (difference.our_id, difference.found_amount, difference.expected_amount) == (payment.id, 1250, None)
-    assert difference.mended_at
+    assert difference.resolved_at
     assert Payment.objects.get().status == "succeeded"
     assert Invoice.objects.get().status == "paid"
     event = OutboxEvent.objects.get(type="receipt.created")
@@ -65,7 +65,7 @@ def test_late_money_of_a_failed_payment_pays_the_invoice(core: SimulatorCore) ->
     _fail(payment)
     core.settle_charge(payment.id, failure_code="", now=time.time())
     difference = found()
-    assert (difference.detail, bool(difference.mended_at)) == ("the payment is failed", True)
+    assert (difference.detail, bool(difference.resolved_at)) == ("the payment is failed", True)
     assert Payment.objects.get().status == "failed"
     assert Invoice.objects.get().status == "paid"
 
@@ -84,7 +84,7 @@ def _fail(payment: Payment) -> None:
 def test_other_money_than_asked_for_is_booked_and_reviewed(core: SimulatorCore, amount: int, currency: str) -> None:
     """Never paid: a person must look."""
     charged_there(core, make_payment(), amount=amount, currency=currency)
-    assert found().mended_at
+    assert found().resolved_at
     assert Payment.objects.get().status == "review"
     assert Receipt.objects.get().status == "unapplied"
     assert_nothing_differs()
@@ -95,7 +95,7 @@ def test_a_charge_of_nobody_is_left_to_staff(core: SimulatorCore) -> None:
     core.charge(NewCharge(500, "EUR", "tok_visa", "pay_of_another_shop"), key="k", now=time.time())
     first = found()
     report, [second] = reconcile()
-    assert (first.kind, first.mend, first.mended_at) == ("missing_here", "", None)
+    assert (first.kind, first.mend, first.resolved_at) == ("missing_here", "", None)
     assert "pay_of_another_shop" in first.detail
     assert (second.id, second.found_at, report.left) == (first.id, first.found_at, 1)
     assert second.run_id != first.run_id
@@ -109,14 +109,14 @@ def test_another_amount_or_currency_is_left_to_staff(core: SimulatorCore, change
     _overwrite(Receipt, receipt.id, **changes)
     difference = found()
     expected = changes.get("amount", 1250), changes.get("currency", "EUR")
-    assert (difference.kind, difference.our_id, difference.mended_at) == ("amount", receipt.id, None)
+    assert (difference.kind, difference.our_id, difference.resolved_at) == ("amount", receipt.id, None)
     assert (difference.expected_amount, difference.expected_currency) == expected
     assert (difference.found_amount, difference.found_currency) == (1250, "EUR")
     _overwrite(Receipt, receipt.id, amount=1250, currency="EUR")
     report, _ = reconcile()
     resolved = Difference.objects.get()
     assert (report.left, report.resolved, resolved.mend) == (0, 1, "no_longer_found")
-    assert resolved.mended_at
+    assert resolved.resolved_at
 
 
 def test_a_difference_that_comes_back_is_open_again(core: SimulatorCore) -> None:
@@ -124,7 +124,7 @@ def test_a_difference_that_comes_back_is_open_again(core: SimulatorCore) -> None
     receipt = _receipt_of(paid())
     for _ in range(2):
         _overwrite(Receipt, receipt.id, amount=1)
-        assert found().mended_at is None
+        assert found().resolved_at is None
         _overwrite(Receipt, receipt.id, amount=1250)
         assert reconcile()[0].resolved == 1
     assert Difference.objects.count() == 1
@@ -146,7 +146,7 @@ def test_a_charge_that_has_gone_from_books_read_before_is_left_to_staff(core: Si
     paid()
     assert_nothing_differs()
     _forget(core, "DELETE FROM transactions", "UPDATE charges SET status = 'canceled'")
-    assert (found().kind, found().mended_at) == ("missing_there", None)
+    assert (found().kind, found().resolved_at) == ("missing_there", None)
 
 
 def test_a_line_just_outside_the_window_is_no_difference(core: SimulatorCore) -> None:

@@ -61,7 +61,7 @@ def test_what_is_left_for_staff_exits_with_1(core: SimulatorCore) -> None:
     assert code == 1
     told, code = run("--json")
     difference, summary = (json.loads(line) for line in told.splitlines())
-    assert (difference["kind"], difference["found_amount"], difference["mended_at"]) == ("missing_here", 500, None)
+    assert (difference["kind"], difference["found_amount"], difference["resolved_at"]) == ("missing_here", 500, None)
     assert datetime.datetime.fromisoformat(difference["booked_at"]).tzinfo
     assert (summary["lines"], summary["left"], code) == (1, 1, 1)
 

@@ -17,7 +17,7 @@ def test_a_dispute_nobody_told_us_of_is_opened(core: SimulatorCore) -> None:
     payment = paid("tok_disputed")
     difference = found()
     assert (difference.kind, difference.subject, difference.mend) == ("missing_here", "dispute", "open_dispute")
-    assert difference.mended_at
+    assert difference.resolved_at
     assert "reason" in difference.detail
     dispute = Dispute.objects.get()
     assert (dispute.payment_id, dispute.amount, dispute.status) == (payment.id, 1250, "open")
@@ -74,7 +74,7 @@ def test_one_over_another_amount_is_left_to_staff(core: SimulatorCore) -> None:
     core._store.execute("UPDATE transactions SET amount = -100 WHERE kind = 'dispute'")
     difference = found()
     assert (difference.kind, difference.expected_amount, difference.found_amount) == ("amount", -1250, -100)
-    assert difference.mended_at is None
+    assert difference.resolved_at is None
 
 
 @pytest.mark.parametrize("column", ["charge", "currency"])
@@ -83,5 +83,5 @@ def test_one_we_cannot_place_is_left_to_staff(core: SimulatorCore, column: str) 
     paid("tok_disputed")
     core._store.execute(f"UPDATE transactions SET {column} = 'USD' WHERE kind = 'dispute'")
     difference = found()
-    assert (difference.kind, difference.mend, difference.mended_at) == ("missing_here", "", None)
+    assert (difference.kind, difference.mend, difference.resolved_at) == ("missing_here", "", None)
     assert not Dispute.objects.exists()

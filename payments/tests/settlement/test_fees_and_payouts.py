@@ -65,7 +65,7 @@ def test_a_line_that_is_kept_without_its_journal_is_booked(settled: SimulatorCor
     rehearsed = found(dry_run=True)
     assert (rehearsed.kind, rehearsed.mend) == ("unbooked", "book_line")
     difference = found()
-    assert (difference.kind, difference.subject, difference.mended_at is None) == ("unbooked", "fee", False)
+    assert (difference.kind, difference.subject, difference.resolved_at is None) == ("unbooked", "fee", False)
     assert balances()["fees"] == 132
     assert_nothing_differs()
 
@@ -76,6 +76,6 @@ def test_an_amount_that_the_provider_changed_after_it_was_booked_is_left_to_staf
     settled._store.execute("UPDATE transactions SET amount = -1900 WHERE kind = 'payout'")
     difference = found()
     assert (difference.kind, difference.expected_amount, difference.found_amount) == ("amount", -2000, -1900)
-    assert (difference.mend, difference.mended_at) == ("", None)
+    assert (difference.mend, difference.resolved_at) == ("", None)
     assert SettlementLine.objects.get(kind="payout").amount == -1900
     assert balances()["bank"] == 2000

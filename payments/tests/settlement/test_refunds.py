@@ -48,7 +48,7 @@ def test_a_refund_whose_answer_was_lost_is_settled(core: SimulatorCore, status: 
     difference = found()
     assert (difference.kind, difference.subject, difference.mend) == ("status", "refund", "settle_refund")
     assert (difference.our_id, difference.expected_amount, difference.found_amount) == (refund.id, -300, -300)
-    assert difference.mended_at
+    assert difference.resolved_at
     assert Refund.objects.get().status == "succeeded"
     assert_nothing_differs()
 
@@ -59,7 +59,7 @@ def test_a_refund_over_another_amount_is_left_to_staff(core: SimulatorCore) -> N
     refunded_there(core, refund, amount=200)
     difference = found()
     assert (difference.kind, difference.expected_amount, difference.found_amount) == ("amount", -300, -200)
-    assert difference.mended_at is None
+    assert difference.resolved_at is None
     assert Refund.objects.get().status == "created"
 
 
@@ -68,7 +68,7 @@ def test_a_refund_made_at_the_dashboard_is_taken_over(core: SimulatorCore) -> No
     payment = paid()
     there = core.refund_at_dashboard(payment.provider_reference, amount=400, now=time.time())
     difference = found()
-    assert (difference.kind, difference.mend, bool(difference.mended_at)) == ("missing_here", "adopt_refund", True)
+    assert (difference.kind, difference.mend, bool(difference.resolved_at)) == ("missing_here", "adopt_refund", True)
     refund = Refund.objects.get()
     assert (refund.provider_reference, refund.amount, refund.status) == (there.id, 400, "succeeded")
     assert Payment.objects.get().amount_refunded == 400
@@ -93,9 +93,9 @@ def test_a_dashboard_refund_that_may_be_ours_waits(core: SimulatorCore) -> None:
     ours = refund_of(payment, 400)
     core.refund_at_dashboard(payment.provider_reference, amount=400, now=time.time())
     difference = found()
-    assert (difference.mended_at, ours.id in difference.detail) == (None, True)
+    assert (difference.resolved_at, ours.id in difference.detail) == (None, True)
     submitted(ours)
-    assert found().mended_at
+    assert found().resolved_at
     assert Refund.objects.filter(status="succeeded").count() == 2
 
 
@@ -105,8 +105,20 @@ def test_a_dashboard_refund_that_does_not_fit_is_left_to_staff(core: SimulatorCo
     refund_of(payment, 1000)
     core.refund_at_dashboard(payment.provider_reference, amount=400, now=time.time())
     difference = found()
-    assert (difference.mend, difference.mended_at) == ("adopt_refund", None)
+    assert (difference.mend, difference.resolved_at) == ("adopt_refund", None)
     assert "250 EUR" in difference.detail
+
+
+def test_a_dashboard_refund_of_several_receipts_is_left_to_staff(core: SimulatorCore) -> None:
+    """The whole charge, of which a part had come back."""
+    payment = paid()
+    first = submitted(refund_of(payment, 350))
+    core.settle_refund(str(first.provider_reference), failure_code="expired_or_canceled_card", now=time.time())
+    reconcile()
+    core.refund_at_dashboard(payment.provider_reference, amount=1250, now=time.time())
+    difference = found()
+    assert (difference.mend, difference.resolved_at) == ("adopt_refund", None)
+    assert all(receipt.id in difference.detail for receipt in payment.receipts.all())
 
 
 def test_a_refund_of_a_charge_we_do_not_know_is_left_to_staff(core: SimulatorCore) -> None:
@@ -122,7 +134,7 @@ def test_a_second_refund_under_one_reference_of_ours_is_left_to_staff(core: Simu
     refund = submitted(refund_of(paid(), 300))
     core.refund(NewRefund(refund.charge_reference, refund.id, 300), key="another key", now=time.time())
     difference = found()
-    assert (difference.kind, difference.our_id, difference.mended_at) == ("missing_here", refund.id, None)
+    assert (difference.kind, difference.our_id, difference.resolved_at) == ("missing_here", refund.id, None)
     assert "two under one reference" in difference.detail
 
 
@@ -134,7 +146,7 @@ def test_a_refund_that_came_back_books_its_money(core: SimulatorCore, told_first
     core.settle_refund(str(reference), failure_code="expired_or_canceled_card", now=time.time())
     _, told = reconcile()
     assert [difference.mend for difference in told][-1] == "book_return"
-    assert all(difference.mended_at for difference in told)
+    assert all(difference.resolved_at for difference in told)
     returned = Receipt.objects.get(returned_refund=refund)
     assert (returned.amount, returned.amount_unapplied) == (300, 300)
     assert Refund.objects.get().status == "succeeded"
@@ -148,7 +160,7 @@ def test_a_refund_given_up_by_hand_that_left_all_the_same_is_another_one(core: S
     refund = submitted(refund_of(payment, 300))
     Refund.objects.filter(id=refund.id).update(available_at=None)
     services.fail_refund(actor=MERCHANT_KEY, refund_id=refund.id, failure_code="lost", reason="nobody knows")
-    assert found().mended_at
+    assert found().resolved_at
     assert sorted(Refund.objects.values_list("status", flat=True)) == ["failed", "succeeded"]
     assert_nothing_differs()
 

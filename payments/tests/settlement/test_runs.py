@@ -102,7 +102,7 @@ def test_a_rehearsal_writes_nothing_at_all(core: SimulatorCore) -> None:
     assert {query["sql"].split()[0] for query in captured} == {"SELECT"}
     assert (report.run_id, report.booked, report.mended, report.left) == ("", 3, 2, 2)
     assert [difference.mend for difference in told] == ["book_capture", "adopt_refund", "", ""]
-    assert {difference.mended_at for difference in told} == {None}
+    assert {difference.resolved_at for difference in told} == {None}
     assert told[-1].kind == "missing_there"
     really, _ = reconcile()
     assert (really.booked, really.mended, really.left) == (3, 2, 2)
@@ -131,9 +131,9 @@ def test_a_difference_that_raises_does_not_stand_in_the_way(core: SimulatorCore)
     assert (report.mended, report.left) == (1, 1)
     assert left.our_id == first.id
     assert left.detail.startswith("It could not be mended: ")
-    assert mended.mended_at
+    assert mended.resolved_at
     Payment.objects.filter(id=first.id).update(status="created", live_invoice=first.invoice_id)
-    assert found().mended_at
+    assert found().resolved_at
 
 
 def test_the_task_reads_the_recent_books_of_every_provider_that_has_some(core: SimulatorCore) -> None:
@@ -172,7 +172,7 @@ def test_a_run_resolves_nothing_that_a_later_one_has_found(core: SimulatorCore) 
     )
     Difference.objects.update(run=later)
     assert differences.resolve(earlier) == 0
-    assert Difference.objects.get(id=difference.id).mended_at is None
+    assert Difference.objects.get(id=difference.id).resolved_at is None
 
 
 def test_a_provider_that_cannot_be_read_waits_for_the_next_time(core: SimulatorCore) -> None:
@@ -208,7 +208,7 @@ def test_scar_killbill_338_reconciliation_beside_a_webhook_and_a_sweep_books_onc
         again: list[Callable[[], object]] = [reconcile, reconcile, partial(deliver, core)]
         all_at_once(again)
         assert [refund.status for refund in payment.refunds.all()] == ["succeeded"]
-    assert not Difference.objects.filter(mended_at=None).exists()
+    assert not Difference.objects.filter(resolved_at=None).exists()
     assert_nothing_differs()
 
 

@@ -1,4 +1,4 @@
-"""Money that goes back: a refund, a receipt and a dispute of every kind that the API has an operation for."""
+"""Money for operations to be about: a refund, a receipt and a dispute, as paths and bodies need one."""
 
 from invoices.tests.factories import MERCHANT_KEY
 from payments import services
