@@ -64,7 +64,12 @@ def test_nobody_catches_everything_and_goes_on() -> None:
     assert found == MAY_CATCH_EVERYTHING.keys()
 
 
-def _swallowing() -> Iterator[tuple[str, set[str]]]:
+@functools.cache
+def _swallowing() -> list[tuple[str, set[str]]]:
+    return list(_handlers())
+
+
+def _handlers() -> Iterator[tuple[str, set[str]]]:
     """(function, names of what it catches) of each handler that can end without raising, and of each `suppress`."""
     for module in shipped():
         for key, node in functions(module):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, sync_playwright
+from playwright import sync_api as playwright
 from pytest_django.live_server_helper import LiveServer
 
 from billing.models import User
@@ -30,7 +30,7 @@ SHOTS = os.environ.get("SCREENSHOTS", "")
 class Browser:
     """A page, and everything that went wrong or elsewhere while it was used."""
 
-    page: Page
+    page: playwright.Page
     url: str
     wrong: list[str]
 
@@ -48,30 +48,35 @@ class Browser:
             self.page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=whole)
 
 
-@pytest.fixture
-def browser(live_server: LiveServer) -> Iterator[Browser]:
-    """Signed out; whatever a page logs as an error or asks another host for is collected.
-
-    Rows have to be made before: Django refuses the database inside the browser's loop.
-    """
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[playwright.Browser]:
+    """One process; each page has cookies and a cache of its own."""
     if CHROMIUM is None:
         pytest.skip("no browser: install Chromium (Debian, Ubuntu: apt-get install chromium)")
+    with pytest.MonkeyPatch.context() as patch, playwright.sync_playwright() as started:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # its loop is idle whenever we are not
+        chromium = started.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def browser(live_server: LiveServer, chromium: playwright.Browser) -> Iterator[Browser]:
+    """Signed out; whatever a page logs as an error or asks another host for is collected."""
     User.objects.create_superuser(EMAIL, PASSWORD)
     wrong: list[str] = []
 
-    def note(request: Request) -> None:
+    def note(request: playwright.Request) -> None:
         if not request.url.startswith((live_server.url, "data:")):
             wrong.append(request.url)
 
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
-        page = chromium.new_page(viewport={"width": 1440, "height": 900})
-        page.on("request", note)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("dialog", lambda dialog: wrong.append(dialog.message))
-        page.on("response", lambda response: wrong.append(response.url) if response.status >= 400 else None)
-        yield Browser(page, live_server.url, wrong)
-        chromium.close()
+    page = chromium.new_page(viewport={"width": 1440, "height": 900})
+    page.on("request", note)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("dialog", lambda dialog: wrong.append(dialog.message))
+    page.on("response", lambda response: wrong.append(response.url) if response.status >= 400 else None)
+    yield Browser(page, live_server.url, wrong)
+    page.close()
     assert wrong == []
 
 

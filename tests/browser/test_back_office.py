@@ -173,6 +173,9 @@ TOO_WIDE = """width => document.documentElement.scrollWidth <= width ? [] : [...
     .filter(each => each.getBoundingClientRect().right > width).map(each => each.className || each.tagName)"""
 """Names what sticks out, when the page does."""
 
+LAID_OUT = "() => document.fonts.ready.then(() => new Promise(done => requestAnimationFrame(() => setTimeout(done))))"
+"""Ends when the page's type has come and everything stands where it stays."""
+
 PAGES = {
     "dashboard": "/admin/",
     "invoices": "/admin/invoices/invoice/",
@@ -215,7 +218,7 @@ def test_a_page_fits_its_window(day: Day, staff: Browser, width: int, theme: str
     staff.page.evaluate(f"localStorage.setItem('adminTheme', '\"{theme}\"')")
     for name, path in PAGES.items():
         staff.go(path.format(**dataclasses.asdict(day)))
-        staff.page.wait_for_timeout(150)
+        staff.page.evaluate(LAID_OUT)
         staff.shoot(f"{name}-{width}-{theme}")
         assert staff.page.evaluate(TOO_WIDE, width) == [], name
     staff.go(f"/admin/invoices/invoice/{day.paid}/change/#timeline")

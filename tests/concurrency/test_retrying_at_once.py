@@ -27,7 +27,7 @@ def decline(payment: Payment) -> None:
     apply_outcome(invoice=invoice, payment=locked, outcome=outcome, actor=system("test"))
 
 
-@pytest.mark.parametrize("rounds", [20, pytest.param(200, marks=pytest.mark.long)])
+@pytest.mark.parametrize("rounds", [10, pytest.param(200, marks=pytest.mark.long)])
 def test_two_sweeps_at_once_make_one_payment(settings: LazySettings, rounds: int) -> None:
     """Each of three invoices has exactly one second attempt."""
     settings.TEST_CLOCK = True

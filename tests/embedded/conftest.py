@@ -1,3 +1,6 @@
+import contextlib
+import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,8 +23,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[StartRun]:
-    """Starts runs in a data directory of this test; none outlives the test."""
+def start(standing: Run, tmp_path: Path) -> Iterator[StartRun]:
+    """Starts runs on a copy of the standing run's data, which is migrated already; none outlives the test."""
+    copy_of(standing.data_dir, to=tmp_path / "data")
     runs: list[Run] = []
 
     def start_run(*, port: int | None = None, **variables: str) -> Run:
@@ -41,3 +45,15 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield run.wait_until_ready()
     finally:
         run.clean_up()
+
+
+def copy_of(data_dir: Path, *, to: Path) -> None:
+    """The keys, the credentials and the database of a run that goes on."""
+    to.mkdir()
+    for name in ("env", "credentials.json"):
+        shutil.copy(data_dir / name, to)
+    with (
+        contextlib.closing(sqlite3.connect(data_dir / "quittance.sqlite3")) as source,
+        contextlib.closing(sqlite3.connect(to / "quittance.sqlite3")) as target,
+    ):
+        source.backup(target)

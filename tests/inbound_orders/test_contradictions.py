@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from config.api.principals import system
-from config.kernel import clock, db
+from config.kernel import db
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from payments import services as payments
@@ -18,8 +18,8 @@ from payments.services.locks import lock
 from payments.services.refunds.outcomes import apply_refund_outcome
 from payments.tests.factories import make_key, make_payment
 from tests.inbound_orders.orders import Order, one_of, orders, walk
+from tests.inbound_orders.waiting import let_time_pass
 from tests.invariants import check_invariants
-from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event_about, send, status_of
 
@@ -101,14 +101,7 @@ def orders_of(names: Iterable[str], effort: str) -> list[Order]:
     twice = list(orders(dict.fromkeys(names, 2)))
     if effort == "long":
         return twice
-    return [*orders(dict.fromkeys(names, 1)), *one_of(15 if len(twice) < 1000 else 300, twice)]
-
-
-def let_time_pass() -> None:
-    """Until what waits or could not be applied has been tried again, twice."""
-    for _ in range(2):
-        ProviderEvent.objects.filter(status__in=["parked", "received"]).update(available_at=clock.now())
-        inbound.sweep()
+    return [*orders(dict.fromkeys(names, 1)), *one_of(30 if len(twice) < 1000 else 600, twice)]
 
 
 def check_money(expected: int, order: Order) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from config.kernel import clock
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.models import Invoice
@@ -21,6 +20,7 @@ from payments.models import Dispute, Payment, Receipt, Refund
 from payments.tests.factories import make_payment
 from tests.inbound_orders.orders import Order, one_of, orders, walk
 from tests.inbound_orders.paid import LOG
+from tests.inbound_orders.waiting import let_time_pass
 from tests.invariants import check_invariants
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -29,7 +29,7 @@ from webhooks.inbound.tests.sending import event_about, send, status_of
 TYPES = ("charge.pending", "charge.succeeded", "refund.succeeded", "dispute.opened")
 COPIES = 2
 ALL_ORDERS = list(orders(dict.fromkeys(TYPES, COPIES)))
-SAMPLE = one_of(8, ALL_ORDERS)
+SAMPLE = one_of(16, ALL_ORDERS)
 LOOKED_AT_WHOLE = set(one_of(50, ALL_ORDERS))
 REFUNDED, DISPUTED = 400, 600
 HOW_MANY = pytest.mark.parametrize("everything", [SAMPLE, pytest.param(ALL_ORDERS, marks=pytest.mark.long)], ids=len)
@@ -55,12 +55,6 @@ def _first_status(type_: str, sent: Order) -> str:
     if type_ == "charge.pending":
         return "ignored" if "charge.succeeded" in sent else "processed"
     return "processed" if "charge.succeeded" in (type_, *sent) else "parked"
-
-
-def let_time_pass() -> None:
-    """Until what is parked has been tried again."""
-    ProviderEvent.objects.filter(status="parked").update(available_at=clock.now())
-    inbound.sweep()
 
 
 def check_end(payment: Payment, order: Order) -> None:
@@ -113,9 +107,9 @@ def test_every_order_of_success_refund_and_dispute_has_the_same_end(first: str, 
 
 
 def test_the_sample_has_every_beginning() -> None:
-    """An eighth of the orders, and each pair of first events among them."""
+    """A sixteenth of the orders, and each pair of first events among them."""
     assert len(ALL_ORDERS) == 2520
-    assert 260 < len(SAMPLE) < 370
+    assert 130 < len(SAMPLE) < 185
     assert len(Counter(order[:2] for order in SAMPLE)) == len(TYPES) ** 2
 
 

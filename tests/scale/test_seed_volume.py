@@ -72,7 +72,7 @@ def test_the_log_has_no_gap_and_everybody_has_read_it() -> None:
 
 def test_an_event_reads_as_the_services_write_it() -> None:
     """Every seeded event has exactly the fields of its type."""
-    fill(1000)
+    fill(400)
     kinds = {kind.type: kind for kind in _kinds(Event) if "type" in vars(kind)}
     for event_type, data in OutboxEvent.objects.values_list("type", "data"):
         assert data.keys() == kinds[event_type].model_fields.keys(), event_type
@@ -85,7 +85,7 @@ def _kinds(base: type[Event]) -> list[type[Event]]:
 
 def test_a_payment_ends_when_its_last_event_says() -> None:
     """Not when a webhook that came later was ignored."""
-    fill(1000)
+    fill(400)
     ends = {}
     ending = ["payment.succeeded", "payment.failed", "payment.canceled"]
     for event in OutboxEvent.objects.filter(type__in=ending).order_by("aggregate_id", "sequence"):
@@ -98,7 +98,7 @@ def test_where_cards_are_not_taken_no_payment_waits_to_be_asked_about(settings: 
     """The sweep would find it due for ever and never get beyond a hundred of them."""
     settings.PROVIDERS = {"manual": settings.PROVIDERS["manual"]}
     settings.DEFAULT_PROVIDER = "manual"
-    fill(1000)
+    fill(400)
     assert not Payment.objects.exclude(available_at=None).exists()
 
 
@@ -139,7 +139,7 @@ def test_a_seeded_webhook_is_known() -> None:
 
 def test_nothing_that_was_seeded_is_due() -> None:
     """No sweep sets upon what was seeded and asks a provider about payments it has never seen."""
-    fill(1000)
+    fill(400)
     assert (payments.sweep(), payments.retry_due(), payments.sweep_refunds(), inbound.sweep()) == (0, 0, 0, 0)
 
 

@@ -11,7 +11,6 @@ import pytest
 from tests.architecture.source import ROOT
 
 COUNT = """
-import django; django.setup()
 from config.observability import counters
 for _ in range({times}): counters.WEBHOOKS.count("p", "s")
 counters.REQUEST_SECONDS.observe(0.02, "v", "GET", "2xx")
