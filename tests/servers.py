@@ -107,15 +107,21 @@ def mariadb(options: Sequence[str] = ()) -> Iterator[str]:
     `options` override ours.
     """
     with tempfile.TemporaryDirectory(prefix="quittance-mariadb-", ignore_cleanup_errors=True) as folder:
-        as_root = ["--user=root"] if os.geteuid() == 0 else []
-        data, port = f"{folder}/data", free_port()
-        install = [_need("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--datadir={data}", *as_root]
-        _quietly([*install, "--auth-root-authentication-method=normal", "--skip-test-db"])
-        server = [_need("mariadbd", "mysqld"), "--no-defaults", f"--datadir={data}", *as_root]
-        place = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", "--bind-address=127.0.0.1"]
-        command = [*server, *place, *MARIADB_OPTIONS, *options]
+        port = free_port()
+        command = mariadb_command(folder, port, options)
         with running(command, log=f"{folder}/log", ready=lambda: mariadb_answers(port)):
             yield f"mysql://root@127.0.0.1:{port}/quittance"
+
+
+def mariadb_command(folder: str, port: int, options: Sequence[str] = ()) -> list[str]:
+    """What starts a server, as often as one likes, on a data directory that is made in `folder` now."""
+    as_root = ["--user=root"] if os.geteuid() == 0 else []
+    data = f"{folder}/data"
+    install = [_need("mariadb-install-db", "mysql_install_db"), "--no-defaults", f"--datadir={data}", *as_root]
+    _quietly([*install, "--auth-root-authentication-method=normal", "--skip-test-db"])
+    server = [_need("mariadbd", "mysqld"), "--no-defaults", f"--datadir={data}", *as_root]
+    place = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", "--bind-address=127.0.0.1"]
+    return [*server, *place, *MARIADB_OPTIONS, *options]
 
 
 @contextlib.contextmanager
@@ -123,13 +129,17 @@ def redis() -> Iterator[str]:
     """A server without persistence, on the loopback interface; yields its REDIS_URL."""
     with tempfile.TemporaryDirectory(prefix="quittance-redis-", ignore_cleanup_errors=True) as folder:
         port = free_port()
-        server = [_need("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, *REDIS_OPTIONS]
-        with running(server, log=f"{folder}/log", ready=lambda: redis_answers(port)):
+        with running(redis_command(folder, port), log=f"{folder}/log", ready=lambda: redis_answers(port)):
             yield f"redis://127.0.0.1:{port}/0"
 
 
+def redis_command(folder: str, port: int) -> list[str]:
+    """What starts a server that keeps nothing."""
+    return [_need("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", folder, *REDIS_OPTIONS]
+
+
 @contextlib.contextmanager
-def running(command: Sequence[str], *, log: str, ready: Callable[[], bool]) -> Iterator[None]:
+def running(command: Sequence[str], *, log: str, ready: Callable[[], bool]) -> Iterator["subprocess.Popen[bytes]"]:
     """A server process in a group of its own, from the moment it is ready until the block ends."""
     with open(log, "wb") as output:
         process = subprocess.Popen(
@@ -137,7 +147,7 @@ def running(command: Sequence[str], *, log: str, ready: Callable[[], bool]) -> I
         )
     try:
         wait_for(ready, alive=lambda: process.poll() is None, log=pathlib.Path(log))
-        yield
+        yield process
     finally:
         _end(process)
 
