@@ -10,7 +10,7 @@ export PIP_NO_INPUT := 1
 CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory: REDIS_URL=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long check fmt lock schema states bench profile clean venv-core venv-dev venv-bench
+.PHONY: help run test test-long simulate check fmt lock schema states bench profile clean venv-core venv-dev venv-bench
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: venv-dev ## All tests, on private MariaDB and Redis (or DATABASE_URL and R
 
 test-long: venv-dev venv-bench ## The long versions of the tests
 	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 2 --dist loadgroup -m long --timeout 3600 $(ARGS)
+
+simulate: venv-dev ## Whole deployments in one thread, a seed each, and every promise after every move; SEEDS=10000
+	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(ARGS)
 
 check: venv-dev ## Style, types, import direction, drift of migrations and OpenAPI, Django's and pip's checks
 	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target \

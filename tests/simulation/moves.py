@@ -1,0 +1,303 @@
+"""What anybody may do at any moment: clients, staff, workers, the provider, time. Each move is one turn of one of them.
+
+A move is told everything by its random numbers, never by what was random before it: a schedule with moves left out
+still means the same.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from django.conf import settings
+
+from config.api.principals import Principal
+from config.celery import app
+from invoices.models import Invoice
+from outbox import services as outbox
+from outbox.models import HeldEvent, OutboxEvent
+from payments import services
+from payments.models import Payment, Receipt, Refund
+from payments.providers.simulated.simulator.messages import Refused
+from payments.providers.simulated.simulator.outgoing import OutgoingWebhook
+from payments.providers.simulated.simulator.tokens import TOKENS
+from payments.states import IN_FLIGHT, REFUND_LIVE, PaymentStatus
+from tests.simulation.network import wire
+from tests.simulation.world import Request, World
+from webhooks.inbound import services as inbound
+from webhooks.inbound.models import ProviderEvent
+
+T = TypeVar("T")
+Move = Callable[[World, random.Random], object]
+
+STAFF = Principal(kind="staff", id="1")
+CURRENCIES = ("EUR", "EUR", "USD", "JPY")
+FEW = 3
+"""Invoices, beside those of two orders: much is to happen to each of them."""
+ODD = sorted(set(TOKENS) - {"tok_visa"})
+ENDS_BY_WEBHOOK = ("tok_wrong_reference", "tok_wrong_account", "tok_disputed", "tok_refund_fails", "tok_refund_pending")
+"""What the provider says of these nobody can ask for: their webhooks are not lost for good."""
+
+
+def one(rng: random.Random, rows: Sequence[T]) -> T | None:
+    """Any of them."""
+    return rng.choice(rows) if rows else None
+
+
+def issue_invoice(world: World, rng: random.Random) -> None:
+    if Invoice.objects.count() >= FEW:
+        return
+    amount = rng.randint(1, 50) * 100 + rng.randint(0, 1)
+    what: dict[str, Any] = {"amount": amount}
+    if rng.random() < 0.3:
+        what = {"lines": [{"unit_amount": amount, "tax_amount": rng.randint(0, 500)}, {"unit_amount": 7}]}
+    _ask_anew(world, rng, "invoices", what | {"currency": rng.choice(CURRENCIES)})
+
+
+def pay_order(world: World, rng: random.Random) -> None:
+    order: dict[str, Any] = {"order_id": f"order-{rng.randint(1, 2)}", "amount": 1200, "currency": "EUR"}
+    _ask_anew(world, rng, "payments", order | _means(rng))
+
+
+def pay_invoice(world: World, rng: random.Random) -> None:
+    invoice = one(rng, list(Invoice.objects.order_by("id")))
+    if invoice is not None:
+        _ask_anew(world, rng, f"invoices/{invoice.id}/pay", _means(rng))
+
+
+def _means(rng: random.Random) -> dict[str, Any]:
+    if rng.random() < 0.1:
+        return {"provider": "manual"}
+    return {"payment_method": "tok_visa" if rng.random() < 0.5 else rng.choice(ODD)}
+
+
+def void(world: World, rng: random.Random) -> None:
+    invoice = one(rng, list(Invoice.objects.order_by("id")))
+    if invoice is not None:
+        world.ask(rng, Request(f"invoices/{invoice.id}/void", {}, ""))
+
+
+def cancel(world: World, rng: random.Random) -> None:
+    payment = one(rng, list(Payment.objects.exclude(status="succeeded").order_by("id")))
+    if payment is not None:
+        world.ask(rng, Request(f"payments/{payment.id}/cancel", {}, ""))
+
+
+def refund(world: World, rng: random.Random) -> None:
+    payment = one(rng, list(Payment.objects.filter(status=PaymentStatus.SUCCEEDED).order_by("id")))
+    if payment is not None:
+        amount = {"amount": rng.randint(1, payment.amount)} if rng.random() < 0.7 else {}
+        _ask_anew(world, rng, f"payments/{payment.id}/refund", amount)
+
+
+def repeat(world: World, rng: random.Random) -> None:
+    """A client that got no answer asks again; or one that did."""
+    keyed = [request for request in world.requests if request.key]
+    request = one(rng, [request for request in keyed if request.status is None] or keyed)
+    if request is not None:
+        world.ask(rng, request)
+
+
+def _ask_anew(world: World, rng: random.Random, path: str, body: dict[str, Any]) -> None:
+    request = Request(path, body, f"key-{rng.getrandbits(48):x}")
+    world.requests.append(request)
+    world.ask(rng, request)
+
+
+def settle_by_hand(world: World, rng: random.Random) -> None:
+    """The bank statement has, or has not, what a manual payment or refund was waiting for."""
+    payment = one(rng, list(Payment.objects.filter(provider="manual").order_by("id")))
+    sent = one(rng, list(Refund.objects.filter(provider="manual").order_by("id")))
+    if sent is not None and rng.random() < 0.5:
+        world.ask(rng, Request(f"refunds/{sent.id}/{rng.choice(['confirm', 'fail'])}", {}, ""))
+    elif payment is not None and rng.random() < 0.3:
+        world.ask(rng, Request(f"payments/{payment.id}/fail", {"retryable": rng.random() < 0.5}, ""))
+    elif payment is not None:
+        reference = f"bank-{payment.id}-{rng.randint(1, 2)}"
+        ended = world.ask(rng, Request(f"payments/{payment.id}/confirm", {"reference": reference}, ""))
+        if ended.value and ended.value.status < 300:
+            world.transfers.add(reference)
+
+
+def resolve(world: World, rng: random.Random) -> None:
+    """Staff decides what nobody else could."""
+    payment = one(rng, list(Payment.objects.filter(status=PaymentStatus.REVIEW).order_by("id")))
+    if payment is not None:
+        body = {"status": rng.choice(["succeeded", "failed"]), "disposition": rng.choice(["apply", "return", "keep"])}
+        world.ask(rng, Request(f"payments/{payment.id}/resolve", body, ""))
+
+
+def dispose(world: World, rng: random.Random) -> None:
+    receipt = one(rng, list(Receipt.objects.filter(amount_unapplied__gt=0).order_by("id")))
+    if receipt is not None:
+        body = {"disposition": rng.choice(["apply", "return", "split"])}
+        world.ask(rng, Request(f"receipts/{receipt.id}/dispose", body, ""))
+
+
+def ask_provider_now(world: World, rng: random.Random) -> None:
+    """Staff does not want to wait for the schedule."""
+    payment = one(rng, list(Payment.objects.filter(status__in=IN_FLIGHT).order_by("id")))
+    going = one(rng, list(Refund.objects.filter(status__in=REFUND_LIVE).order_by("id")))
+    if going is not None and (payment is None or rng.random() < 0.5):
+        world.start("ask about a refund", rng, lambda: services.reconcile_refund_now(actor=STAFF, refund_id=going.id))
+    elif payment is not None:
+        world.start("ask about a payment", rng, lambda: services.reconcile_now(actor=STAFF, payment_id=payment.id))
+
+
+def replay_any(world: World, rng: random.Random) -> None:
+    event = one(rng, list(ProviderEvent.objects.order_by("id")))
+    if event is not None:
+        replay(world, rng, event)
+
+
+def replay(world: World, rng: random.Random, event: ProviderEvent) -> None:
+    """Staff has it applied once more."""
+    world.start(
+        "replay", rng, lambda: inbound.replay(provider_event_id=event.id, actor=STAFF, reason="again").status_after
+    )
+
+
+def requeue(world: World, rng: random.Random) -> None:
+    """Staff has the subscriber mended, and what it could not take is sent again."""
+    world.far_end.poison.clear()
+    held = one(rng, list(HeldEvent.objects.held().exclude(given_up_at=None).order_by("id")))
+    if held is not None:
+        world.start("requeue", rng, lambda: outbox.requeue_held(held_id=held.id, actor=STAFF, reason="mended"))
+
+
+def work(world: World, rng: random.Random) -> None:
+    """A worker takes a message."""
+    message = world.broker.take(rng)
+    if message is not None:
+        world.start(f"worker {message.task}", rng, lambda: app.tasks[message.task](*message.args))
+
+
+def tick(world: World, rng: random.Random) -> None:
+    """The beat's next task, whichever that is."""
+    task = rng.choice(sorted(settings.CELERY_BEAT_SCHEDULE))
+    world.start(f"beat {task}", rng, lambda: app.tasks[task]())
+
+
+def relay(world: World, rng: random.Random) -> None:
+    """A relay process makes a pass."""
+    size = rng.choice([1, 2, 100])
+    world.start("relay", rng, lambda: outbox.relay_once(batch_size=size))
+
+
+def trouble_subscriber(world: World, rng: random.Random) -> None:
+    """It goes down, or comes back; or there is an event that it cannot take."""
+    world.far_end.is_down = not world.far_end.is_down and rng.random() < 0.5
+    event = one(rng, list(OutboxEvent.objects.order_by("id").values_list("id", flat=True)))
+    if event is not None and rng.random() < 0.3:
+        world.far_end.poison = {event}
+
+
+def deliver(world: World, rng: random.Random) -> None:
+    """The provider sends a webhook that is due, and notes whether it arrived."""
+    world.core.advance(now=world.clock.now)
+    webhook = world.core.webhooks.take_due(now=world.clock.now)
+    if webhook is None:
+        return
+    if rng.random() < 0.1 and not world.is_calm and _can_be_asked_for(world, webhook):
+        world.core.webhooks.record(webhook, status_code=200, now=world.clock.now)
+        world.trace.append(f"lost for good: {webhook.type}")
+        return
+    headers = webhook.headers(secret=world.core.webhook_secret, now=world.clock.now)
+    ended = world.start(f"webhook {webhook.type}", rng, lambda: world.post_webhook(webhook.body, headers))
+    world.core.webhooks.record(webhook, status_code=ended.value, now=world.clock.now)
+
+
+def _can_be_asked_for(world: World, webhook: OutgoingWebhook) -> bool:
+    """Whether reconciliation finds it out without it: how our charges ended, and our refunds."""
+    about = json.loads(webhook.body)["data"]
+    if webhook.type == "refund.succeeded":
+        return bool(about["reference"])
+    return webhook.type.startswith("charge.") and world.core.find_charge(about["charge"]).token not in ENDS_BY_WEBHOOK
+
+
+def act_at_provider(world: World, rng: random.Random) -> None:
+    """Its staff, the payers' banks and its own: whatever they can do to a charge."""
+    core, now = world.core, world.clock.now
+    charge = one(rng, core.charges())
+    if charge is None or any(refund.status == "failed" for refund in core.refunds() if refund.charge == charge.id):
+        return  # a refund of what came back may take from several receipts: for a person, see ADR 15
+    act = rng.choice(["settle", "settle", "decline", "refund", "refund_part", "dispute", "close", "return", "pay_out"])
+    try:
+        match act:
+            case "settle":
+                core.settle_charge(charge.id, failure_code="", now=now)
+            case "decline":
+                core.settle_charge(charge.id, failure_code=rng.choice(["stolen_card", "try_again_later"]), now=now)
+            case "refund":
+                core.refund_at_dashboard(charge.id, amount=None, now=now)
+            case "refund_part":
+                core.refund_at_dashboard(charge.id, amount=rng.randint(1, charge.amount), now=now)
+            case "dispute":
+                core.open_dispute(charge.id, amount=rng.randint(1, charge.amount), now=now)
+            case "close":
+                for row in core._store.all("SELECT id FROM disputes WHERE charge = :id", id=charge.id):
+                    core.close_dispute(row["id"], outcome="won" if rng.random() < 0.5 else "lost", now=now)
+            case "return":
+                for refunded in core.refunds():
+                    if refunded.charge == charge.id and rng.random() < 0.5:
+                        core.settle_refund(refunded.id, failure_code="account_closed", now=now)
+            case "pay_out":
+                core.pay_out(currency=charge.currency, amount=None, now=now)
+    except Refused as refusal:
+        act += f" refused: {refusal.code}"
+    world.trace.append(f"{'  ' * world.processes.depth}provider: {act}")
+
+
+def let_a_request_arrive(world: World, rng: random.Random) -> None:
+    """Late, at the provider."""
+    if wire.delayed:
+        answer = wire.arrive(rng.randrange(len(wire.delayed)))
+        world.trace.append(f"{'  ' * world.processes.depth}a delayed request arrives: {answer.status_code}")
+
+
+def wait_a_moment(world: World, rng: random.Random) -> None:
+    _wait(world, rng.choice([0.1, 1, 6, 31]))
+
+
+def wait_long(world: World, rng: random.Random) -> None:
+    _wait(world, rng.choice([61, 90, 310, 3700, 90_000, 90_000]))
+
+
+def _wait(world: World, seconds: float) -> None:
+    world.clock.pass_by(seconds)
+    world.trace.append(f"{'  ' * world.processes.depth}{seconds} s go by")
+
+
+MOVES: dict[Move, int] = {
+    issue_invoice: 5,
+    pay_order: 3,
+    pay_invoice: 7,
+    void: 2,
+    cancel: 3,
+    refund: 6,
+    repeat: 4,
+    settle_by_hand: 3,
+    resolve: 3,
+    dispose: 2,
+    ask_provider_now: 2,
+    replay_any: 1,
+    requeue: 1,
+    work: 22,
+    tick: 8,
+    relay: 4,
+    trouble_subscriber: 1,
+    deliver: 18,
+    act_at_provider: 6,
+    let_a_request_arrive: 3,
+    wait_a_moment: 4,
+    wait_long: 2,
+}
+"""How often each is made, relative to the others."""
+MEANWHILE: dict[Move, int] = {move: weight for move, weight in MOVES.items() if move is not wait_long}
+"""What comes in between the steps of a process: nobody hangs for hours."""
+
+
+def any_of(moves: dict[Move, int], rng: random.Random) -> Move:
+    return rng.choices(list(moves), weights=list(moves.values()))[0]

@@ -1,0 +1,153 @@
+"""What must hold after every step, and at the end: design §13, by the checks that `manage.py verify_books` runs."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Iterator
+
+from django.db import connection
+
+from config.kernel import ids
+from config.verification import dossiers
+from config.verification.snapshot import Snapshot
+from config.verification.verifying import CHECKS, judged, verify
+from config.verification.violations import Report
+from invoices.ledger import accounts
+from invoices.ledger import services as ledger
+from outbox.models import OutboxEvent
+from payments.models import Difference, Payment, Receipt, Refund
+from payments.providers.simulated.simulator.core import SimulatorCore
+from payments.states import AWAITED, REFUND_LIVE
+from tests.simulation.world import World
+from webhooks.inbound.models import ProviderEvent
+
+AT_ANY_TIME = frozenset(CHECKS) - {"inbox_age", "append_only", "card_numbers", "positions"}
+
+
+class Watch:
+    """Looks at what has changed since it looked last: each change of money has its event."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._seen = 0
+
+    def look(self) -> Iterator[str]:
+        """Requires that nothing is under way."""
+        yield from self._world.violations
+        yield from charged_twice(self._world.core)
+        touched = self._touched()
+        if touched:
+            yield from booked_twice()
+        report = Report(AT_ANY_TIME, limit=5)
+        for invoice_id in touched:
+            number = ids.to_number("inv", invoice_id)
+            found = dossiers.read(Snapshot(connection), f"{number - 1:032x}", f"{number:032x}")
+            report.add(judged(found))
+        yield from map(str, report.violations)
+
+    def _touched(self) -> set[str]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT MAX(rowid) FROM outbox_outboxevent")
+            [(latest,)] = cursor.fetchall()
+            cursor.execute(
+                "SELECT DISTINCT aggregate_id FROM outbox_outboxevent WHERE aggregate_type = 'invoice' AND rowid > %s",
+                [self._seen],
+            )
+            self._seen = latest or 0
+            return {row[0] for row in cursor.fetchall()}
+
+
+def reached() -> collections.Counter[str]:
+    """How often anything has come to which state."""
+    return collections.Counter(OutboxEvent.objects.values_list("type", flat=True))
+
+
+def charged_twice(core: SimulatorCore) -> Iterator[str]:
+    """A payment has one charge at the provider at most."""
+    for reference, count in core.charges_per_reference().items():
+        if count["charges"] > 1:
+            yield f"{reference} was charged {count['charges']} times"
+
+
+def booked_twice() -> Iterator[str]:
+    """Each captured cent has one receipt."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT provider_reference, COUNT(*) FROM payments_receipt"
+            " GROUP BY provider, provider_account, provider_reference HAVING COUNT(*) > 1"
+        )
+        for reference, count in cursor.fetchall():
+            yield f"{reference} has {count} receipts"
+
+
+def at_the_end(world: World) -> Iterator[str]:
+    """Of a world in which nothing is left to do."""
+    yield from world.violations
+    yield from still_under_way()
+    report = Report(frozenset(CHECKS), limit=5)
+    verify(Snapshot(connection), report, lambda *_: None)
+    yield from map(str, report.violations)
+    yield from charged_twice(world.core)
+    yield from booked_twice()
+    yield from unlike_the_provider(world.core)
+    yield from unlike_the_clients(world)
+    yield from badly_delivered(world)
+
+
+def still_under_way() -> Iterator[str]:
+    """With nothing going wrong any more everything ends."""
+    for payment in Payment.objects.filter(status__in=AWAITED):
+        yield f"{payment.id} is still {payment.status}"
+    for refund in Refund.objects.filter(status__in=REFUND_LIVE):
+        yield f"{refund.id} is still {refund.status}"
+    for event in ProviderEvent.objects.filter(status__in=["received", "parked", "dead"]):
+        yield f"{event.type} {event.event_id} is {event.status}: {event.error}"
+
+
+def unlike_the_provider(core: SimulatorCore) -> Iterator[str]:
+    """What it has captured we have booked, and what it holds for us is what our clearing account says."""
+    booked = dict(Receipt.objects.filter(returned_refund=None).values_list("provider_reference", "amount"))
+    for charge in core.charges():
+        if charge.status == "succeeded" and booked.get(charge.id) != charge.amount:
+            yield f"{charge.id} captured {charge.amount}, booked is {booked.get(charge.id)}"
+    balances = collections.Counter(ledger.balances())
+    captured = {charge.reference for charge in core.charges() if charge.status == "succeeded"}
+    for payment in Payment.objects.filter(status__in=["failed", "canceled"], id__in=captured):
+        if not OutboxEvent.objects.filter(type="payment.review_required", data__payment=payment.id).exists():
+            yield f"{payment.id} is {payment.status}, and its charge has succeeded"
+    for currency in sorted({charge.currency for charge in core.charges()}):
+        ours, theirs = balances[accounts.clearing("simulated"), currency], core.balance(currency)
+        if ours != theirs:
+            yield f"clearing holds {ours} {currency}, the provider {theirs}"
+    for difference in Difference.objects.filter(resolved_at=None):
+        yield f"settlement: {difference}: {difference.detail}"
+
+
+def unlike_the_clients(world: World) -> Iterator[str]:
+    """What a client was told has been made is there, and so is the money that it told us of."""
+    for reference in world.transfers - set(Receipt.objects.values_list("provider_reference", flat=True)):
+        yield f"the transfer {reference} has no receipt"
+    for request in world.requests:
+        if request.id and world.consumer.get(f"{_collection_of(request.id)}/{request.id}").status_code != 200:
+            yield f"{request.id} was made for {request.path}, and is not there"
+
+
+def _collection_of(id: str) -> str:
+    return {"inv": "invoices", "pay": "payments", "re": "refunds"}[id.partition("_")[0]]
+
+
+def badly_delivered(world: World) -> Iterator[str]:
+    """Every event had its effect once, and arrived for the first time in its aggregate's order."""
+    recorded: dict[str, list[int]] = collections.defaultdict(list)
+    for aggregate, sequence in OutboxEvent.objects.order_by("sequence").values_list("aggregate_id", "sequence"):
+        recorded[aggregate].append(sequence)
+    arrived = world.far_end.first_arrivals()
+    for aggregate, sequences in recorded.items():
+        if arrived.get(aggregate) != sequences:
+            yield f"of {aggregate} arrived {arrived.get(aggregate)}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT event FROM simulation_effect")
+        effects = collections.Counter(row[0] for row in cursor.fetchall())
+    for event, type_ in OutboxEvent.objects.values_list("id", "type"):
+        if effects[event] != 1:
+            yield f"{type_} {event} had {effects[event]} effects"

@@ -1,0 +1,159 @@
+"""The end of a world: nothing goes wrong any more, people do what waits for them, time goes on until all is done."""
+
+from __future__ import annotations
+
+import datetime
+import random
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+
+from config.celery import app
+from outbox.models import HeldEvent
+from payments import services
+from payments.models import Payment, Refund
+from payments.states import REFUND_LIVE, PaymentStatus
+from tests.simulation.moves import deliver, replay, requeue, work
+from tests.simulation.network import wire
+from tests.simulation.virtual import EPOCH
+from tests.simulation.world import QUIET, Request, World
+from webhooks.inbound.models import ProviderEvent
+from webhooks.inbound.states import ProviderEventStatus
+
+LONGEST_SECONDS = 40 * 86_400
+"""Three attempts, each of them asked about for five days and more, with the provider's own time between them."""
+_WORK = (
+    "SELECT available_at AS at FROM payments_payment UNION ALL SELECT available_at FROM payments_refund"
+    " UNION ALL SELECT next_attempt_at FROM invoices_invoice UNION ALL SELECT available_at FROM inbound_providerevent"
+)
+IS_DUE = f"SELECT EXISTS (SELECT 1 FROM ({_WORK}) WHERE at <= %s)"
+NEXT_DUE = (
+    f"SELECT MIN(at) FROM ({_WORK} UNION ALL SELECT available_at FROM outbox_heldevent WHERE status = 'held'"
+    " UNION ALL SELECT available_at FROM outbox_cursor UNION ALL SELECT lease_expires_at FROM outbox_cursor)"
+    " WHERE at > %s"
+)
+
+SWEEPS = ("payments.sweep", "payments.sweep_refunds", "payments.retry_due", "webhooks.inbound.sweep")
+IS_BEHIND = (
+    "SELECT EXISTS (SELECT 1 FROM outbox_outboxevent WHERE position IS NULL)"
+    " OR EXISTS (SELECT 1 FROM outbox_heldevent WHERE status = 'held')"
+    " OR EXISTS (SELECT 1 FROM outbox_cursor c JOIN outbox_cursor head"
+    " ON head.subscriber = 'sequencer' AND head.shard = c.shard AND c.position < head.position)"
+)
+
+
+def settle(world: World) -> None:
+    """Returns when nothing is left to do, or when it has taken longer than anything may: somebody looks then."""
+    rng = random.Random(0)
+    world.is_calm = world.broker.is_reliable = True
+    world.core.dials = QUIET
+    world.far_end.is_down = False
+    while wire.delayed:
+        wire.arrive(0)
+    for request in world.requests:
+        if request.status is None:
+            world.ask(rng, request)
+    _settle_at_provider(world)
+    latest = world.clock.now + LONGEST_SECONDS
+    while world.clock.now < latest:
+        _work_off(world, rng)
+        if not (_ask_people(world, rng) or _pass_to_what_is_due(world)):
+            break
+    _reconcile(world, rng)
+
+
+def _settle_at_provider(world: World) -> None:
+    """What its staff was to decide."""
+    for charge in world.core.charges():
+        if charge.status == "pending" and charge.settles_at is None:
+            world.core.settle_charge(charge.id, failure_code="", now=world.clock.now)
+    for refund in world.core.refunds():
+        if refund.status == "pending" and refund.settles_at is None:
+            world.core.settle_refund(refund.id, failure_code="", now=world.clock.now)
+
+
+def _work_off(world: World, rng: random.Random) -> None:
+    """Everybody does what there is to do now; one relay does what all the nudges of it ask for."""
+    busy = True
+    while busy:
+        busy = False
+        world.broker.messages = [message for message in world.broker.messages if message.task != "outbox.relay"]
+        while world.broker.messages:
+            work(world, rng)
+            busy = True
+        while _webhook_is_due(world):
+            deliver(world, rng)
+            busy = True
+        for task in SWEEPS if _value(IS_DUE, _stored(world.clock.now)) else ():
+            busy |= bool(_run(world, rng, task))
+        if _value(IS_BEHIND):
+            busy |= bool(_run(world, rng, "outbox.relay"))
+
+
+def _run(world: World, rng: random.Random, task: str) -> object:
+    """Each a little later: SQLite's clock, to the millisecond, has a moment come when it is over."""
+    world.clock.pass_by(0.002)
+    return world.start(f"beat {task}", rng, lambda: app.tasks[task]()).value
+
+
+def _value(sql: str, *parameters: str) -> Any:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()[0][0]
+
+
+def _stored(at: float) -> str:
+    """As the columns have it."""
+    return datetime.datetime.fromtimestamp(at, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def _webhook_is_due(world: World) -> bool:
+    world.core.advance(now=world.clock.now)
+    due_at = world.core.webhooks.next_due_at()
+    return due_at is not None and due_at <= world.clock.now
+
+
+def _ask_people(world: World, rng: random.Random) -> bool:
+    """Whether anything waited for a person: a transfer, a refund nobody knows of, what a subscriber could not take."""
+    asked = []
+    for payment in Payment.objects.filter(provider="manual", status=PaymentStatus.PROCESSING):
+        asked.append(Request(f"payments/{payment.id}/confirm", {}, ""))
+    for refund in Refund.objects.filter(status__in=REFUND_LIVE, available_at=None):
+        there = world.core.refunds(reference=refund.id)
+        done = refund.provider == "manual" or any(each.status == "succeeded" for each in there)
+        asked.append(Request(f"refunds/{refund.id}/{'confirm' if done else 'fail'}", {}, ""))
+    for request in asked:
+        world.ask(rng, request)
+    held = HeldEvent.objects.held().exclude(given_up_at=None).exists()
+    requeue(world, rng)
+    return held or bool(asked)
+
+
+def _pass_to_what_is_due(world: World) -> bool:
+    """Whether there is anything to wait for."""
+    found = _value(NEXT_DUE, _stored(world.clock.now))
+    due = [found and datetime.datetime.fromisoformat(f"{found}+00:00").timestamp()]
+    due.append(world.core.webhooks.next_due_at())
+    due += [charge.settles_at for charge in world.core.charges() if charge.status == "pending"]
+    due += [refund.settles_at for refund in world.core.refunds() if refund.status == "pending"]
+    later = [at for at in due if at and at > world.clock.now]
+    if later:
+        world.clock.pass_by(min(later) - world.clock.now + 0.001)
+    return bool(later)
+
+
+def _reconcile(world: World, rng: random.Random) -> None:
+    """The whole time, by the provider's books: what nobody has heard of is booked. Staff replays what fits only now."""
+    world.clock.pass_by(settings.SETTLEMENT_DELAY_SECONDS + 1)
+    until = datetime.datetime.fromtimestamp(world.clock.now, datetime.UTC)
+    since = datetime.datetime.fromtimestamp(EPOCH, datetime.UTC)
+    world.start(
+        "settlement",
+        rng,
+        lambda: services.reconcile_settlement(provider="simulated", since=since, until=until, tell=lambda _: None),
+    )
+    _work_off(world, rng)
+    for event in ProviderEvent.objects.filter(status=ProviderEventStatus.DEAD):
+        replay(world, rng, event)
+    _work_off(world, rng)

@@ -1,0 +1,232 @@
+"""One deployment and everything around it, made anew for each seed."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import logging
+import random
+import sqlite3
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+from unittest import mock
+
+from django.conf import settings
+from django.core.cache import cache
+from django.core.management import call_command
+from django.db import connection
+
+import config.celery
+from config.kernel import correlation
+from config.kernel.errors import DomainError, Unavailable
+from outbox import services as outbox
+from outbox.services import nudging
+from payments.providers.simulated.simulator.core import SimulatorCore
+from payments.providers.simulated.simulator.dials import Dials
+from payments.providers.simulated.simulator.in_process import InProcessTransport
+from tests.api import ApiConsumer
+from tests.simulation import subscribers
+from tests.simulation.broker import Broker
+from tests.simulation.network import wire
+from tests.simulation.processes import Ended, Process, Processes, is_in_transaction
+from tests.simulation.virtual import CountedIds, VirtualTime, database
+
+QUIET = Dials(settle_seconds=30, hang_seconds=0, evidence_seconds=3 * 86_400, fee_per_mille=29, fee_fixed=30)
+ROUGH = dataclasses.replace(QUIET, duplicate=0.2, duplicate_copies=2, reorder=0.2)
+
+INBOX_LOG = "webhooks.inbound.services.applying"
+"""Logs events that do not fit what is known yet; one that never does is a violation at the end."""
+WEBHOOKS = "/webhooks/payment-provider"
+
+INDEX_LAG_SECONDS = 2 * 86_400
+"""How long the provider's search may not find a charge that is there."""
+WAITS = 0.3
+"""How many processes somebody else comes in between the steps of."""
+CLOCKS_AHEAD_MS = (0, 0, -1500, 2500)
+"""What machines are apart."""
+LATEST_WAIT = 12
+
+
+class Template:
+    """The database every world begins with: migrated, one API key, a cursor for every subscriber and shard."""
+
+    def __init__(self) -> None:
+        config.celery.app.loader.import_default_modules()
+        call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            cursor.execute(subscribers.EFFECTS)
+        self.secret = ApiConsumer().secret
+        outbox.relay_once()
+        self._pristine = sqlite3.connect(":memory:")
+        connection.connection.backup(self._pristine)
+
+    def restore(self) -> None:
+        """Whatever happened since is gone."""
+        self._pristine.backup(connection.connection)
+
+
+@dataclasses.dataclass
+class Request:
+    """What a client asked for, under which key, and the first answer that said how it ended."""
+
+    path: str
+    body: dict[str, Any]
+    key: str
+    status: int | None = None
+    id: str = ""
+
+
+class Answer(NamedTuple):
+    """`says` is the new status, or the code of a problem; `id` what has been made, if anything has."""
+
+    status: int
+    says: str
+    id: str
+
+    @classmethod
+    def of(cls, response: Any) -> Answer:
+        document = response.json()
+        id = document["id"] if response.status_code < 300 else ""
+        return cls(response.status_code, document.get("code") or document["status"], id)
+
+
+class World:
+    """`violations` is what must never be there. A calm one has no faults and nobody comes in between."""
+
+    def __init__(
+        self, *, seed: int, clock: VirtualTime, secret: str, meanwhile: Callable[[random.Random], None]
+    ) -> None:
+        self.clock = clock
+        self.ids = CountedIds(clock)
+        self.violations: list[str] = []
+        self.is_calm = False
+        configured = settings.PROVIDERS["simulated"]
+        self.core = SimulatorCore(
+            seed=seed, webhook_secret=configured["webhook_secrets"][0], account=configured["account"], dials=ROUGH
+        )
+        self.processes = Processes(meanwhile=meanwhile, violations=self.violations)
+        self.broker = Broker(step=self.processes.pass_step)
+        self.far_end = subscribers.FarEnd(step=self.processes.pass_step)
+        self.consumer = ApiConsumer(secret=secret)
+        self.requests: list[Request] = []
+        self.transfers: set[str] = set()
+        """References of money that a client was told has been taken note of."""
+        self.trace: list[str] = []
+        self.tally: collections.Counter[str] = collections.Counter()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """Everything that leads out of the deployment leads here."""
+        transport = InProcessTransport(self.core, now=lambda: self.clock.now)
+        wire.connect(
+            transport,
+            step=self.processes.pass_step,
+            sleep=self.clock.pass_by,
+            check=self._check_call,
+            is_unfindable=self._is_unfindable,
+        )
+        _forget_everything()
+        errors = _Errors(self)
+        logging.getLogger().addHandler(errors)
+        try:
+            with (
+                self.ids.given_out(),
+                self.processes.installed(),
+                mock.patch.object(config.celery, "_send", self.broker.send),
+                mock.patch.object(subscribers.Recorder, "far_end", self.far_end, create=True),
+            ):
+                yield
+        finally:
+            logging.getLogger().removeHandler(errors)
+            self.core.close()
+
+    def start(self, name: str, rng: random.Random, call: Callable[[], Any]) -> Ended:
+        """Run a process to its end. What it raises is a violation unless it is a refusal, or something went wrong."""
+        process = Process(name, rng, is_calm=self.is_calm)
+        if not self.is_calm and rng.random() < WAITS:
+            process.waits_at = rng.randint(1, LATEST_WAIT)
+        ids_before, self.ids.ahead_ms = self.ids.ahead_ms, rng.choice(CLOCKS_AHEAD_MS)
+        ended = self.processes.run(process, lambda: _as_a_process(name, call))
+        self.ids.ahead_ms = ids_before
+        self.tally[process.fault.partition(":")[0]] += 1
+        if ended.error is not None and not process.fault and not _is_refusal(ended.error):
+            self.violations.append(f"{name} raised {ended.error!r}")
+        self.trace.append(f"{'  ' * self.processes.depth}{ended}")
+        return ended
+
+    def ask(self, rng: random.Random, request: Request) -> Ended:
+        """A client sends a request, for the first time or again: the same key always has the same answer."""
+
+        def post() -> Answer:
+            key = {"key": request.key} if request.key else {}
+            return Answer.of(self.consumer.post(request.path, request.body, **key))
+
+        ended = self.start(f"POST {request.path}", rng, post)
+        if ended.value is not None:
+            self._note_answer(request, ended.value, ended.process)
+        return ended
+
+    def post_webhook(self, body: bytes, headers: dict[str, str]) -> int:
+        """The provider's request to us; the status of our answer."""
+        return self.consumer.client.post(WEBHOOKS, body, content_type="application/json", headers=headers).status_code
+
+    def _note_answer(self, request: Request, answer: Answer, process: Process) -> None:
+        if answer.status >= 500:
+            if answer.status != 503 or not process.fault:
+                self.violations.append(f"POST {request.path} was answered with {answer}")
+            return
+        if request.id and answer.id != request.id:
+            self.violations.append(f"POST {request.path} had made {request.id}, and is answered with {answer}")
+        if not request.id:
+            request.status, request.id = answer.status, answer.id if request.key else ""
+
+    def _check_call(self, name: str) -> None:
+        if is_in_transaction():
+            self.violations.append(f"{name} at the provider inside a transaction")
+
+    def _is_unfindable(self, reference: str) -> bool:
+        """A part of the charges, the same ones each time, and not for ever."""
+        young = self.clock.now - INDEX_LAG_SECONDS
+        is_slow = zlib.crc32(reference.encode()) % 5 == 0
+        return is_slow and any(charge.created_at > young for charge in self.core.charges(reference=reference))
+
+
+def _is_refusal(error: Exception) -> bool:
+    return isinstance(error, DomainError) and not isinstance(error, Unavailable)
+
+
+def _as_a_process(name: str, call: Callable[[], Any]) -> Any:
+    with correlation.bind(f"simulation:{name.split()[0]}"):
+        return call()
+
+
+def _forget_everything() -> None:
+    """What a process keeps in memory beside the database: another world has another process."""
+    cache.clear()
+    config.celery.nudge_breaker.reset()
+    nudging._cache_breaker.reset()
+
+
+class _Errors(logging.Handler):
+    """What is logged as an error while nothing has gone wrong."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(logging.ERROR)
+        self._world = world
+
+    def emit(self, record: logging.LogRecord) -> None:
+        is_told_elsewhere = record.name == INBOX_LOG
+        if not (is_told_elsewhere or self._world.processes.is_disturbed or self._world.far_end.is_troubled):
+            self._world.violations.append(f"logged: {record.getMessage()} {record.exc_info and record.exc_info[1]!r}")
+
+
+@contextlib.contextmanager
+def virtual_process() -> Iterator[tuple[VirtualTime, Template]]:
+    """This process from here on: virtual time, counted ids, and the template of every database."""
+    with VirtualTime().running() as clock:
+        clock.tell(database())
+        with CountedIds(clock).given_out():
+            template = Template()
+        yield clock, template
