@@ -20,10 +20,11 @@ class Edit:
 
 @dataclasses.dataclass(frozen=True)
 class Bug:
-    """`interleavings` selects among `tests/interleavings` what notices it; where it is empty, the simulation does."""
+    """`says` is what the simulation says of it; or `interleavings` selects the tests that notice it."""
 
     name: str
     edits: tuple[Edit, ...]
+    says: str = ""
     interleavings: str = ""
 
 
@@ -53,6 +54,7 @@ BUGS = (
                 "                    result = use_case()\n",
             ),
         ),
+        says="was answered with Answer(status=500",
     ),
     Bug(
         "money is reserved without the lock",
@@ -72,10 +74,12 @@ BUGS = (
                 "    sent = _send(run, subscriber, batch.events, blocked)\n",
             ),
         ),
+        says=" arrived ",
     ),
     Bug(
         "the lease is not checked again",
         (Edit("outbox/services/leases.py", "    if not moved:\n        raise LeaseLost(str(lease))\n", ""),),
+        says="had 2 effects",
     ),
     Bug(
         "a late success is dropped",
@@ -88,6 +92,7 @@ BUGS = (
                 "        booked = receipts.booked_for(self.payment, outcome)\n",
             ),
         ),
+        says="has no receipt",
     ),
     Bug(
         "the key is looked up after the state",
@@ -95,6 +100,7 @@ BUGS = (
             Edit("payments/services/requesting.py", "find_earlier(Payment, key) or _unless", "_unless"),
             Edit("payments/services/requesting.py", "if earlier := find_replay(Payment, key):", "if earlier := None:"),
         ),
+        says="and is answered with Answer(status=409",
     ),
     Bug(
         "ids are taken for order",
@@ -105,6 +111,7 @@ BUGS = (
                 "    return by_id\n",
             ),
         ),
+        says="expected in its order",
     ),
     Bug(
         "not found is taken for failed",
@@ -121,6 +128,7 @@ BUGS = (
                 "payments/services/reconciliation.py", "import NotFound, Outcome", "import Declined, NotFound, Outcome"
             ),
         ),
+        says="and its charge has succeeded",
     ),
     Bug(
         "the provider's window is ignored",
@@ -131,6 +139,7 @@ BUGS = (
                 "    return True or age < datetime.timedelta(",
             ),
         ),
+        says="was charged 2 times",
     ),
     Bug(
         "receipts are not unique",

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from config.api.principals import Principal
 from config.celery import app
+from config.kernel.errors import DomainError
 from invoices.models import Invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent, OutboxEvent
@@ -141,9 +142,19 @@ def ask_provider_now(world: World, rng: random.Random) -> None:
     payment = one(rng, list(Payment.objects.filter(status__in=IN_FLIGHT).order_by("id")))
     going = one(rng, list(Refund.objects.filter(status__in=REFUND_LIVE).order_by("id")))
     if going is not None and (payment is None or rng.random() < 0.5):
-        world.start("ask about a refund", rng, lambda: services.reconcile_refund_now(actor=STAFF, refund_id=going.id))
+        world.start(
+            "ask about a refund",
+            rng,
+            lambda: services.reconcile_refund_now(actor=STAFF, refund_id=going.id),
+            refusals=(DomainError,),
+        )
     elif payment is not None:
-        world.start("ask about a payment", rng, lambda: services.reconcile_now(actor=STAFF, payment_id=payment.id))
+        world.start(
+            "ask about a payment",
+            rng,
+            lambda: services.reconcile_now(actor=STAFF, payment_id=payment.id),
+            refusals=(DomainError,),
+        )
 
 
 def replay_any(world: World, rng: random.Random) -> None:
@@ -155,7 +166,10 @@ def replay_any(world: World, rng: random.Random) -> None:
 def replay(world: World, rng: random.Random, event: ProviderEvent) -> None:
     """Staff has it applied once more."""
     world.start(
-        "replay", rng, lambda: inbound.replay(provider_event_id=event.id, actor=STAFF, reason="again").status_after
+        "replay",
+        rng,
+        lambda: inbound.replay(provider_event_id=event.id, actor=STAFF, reason="again").status_after,
+        refusals=(DomainError,),
     )
 
 
@@ -164,7 +178,12 @@ def requeue(world: World, rng: random.Random) -> None:
     world.far_end.poison.clear()
     held = one(rng, list(HeldEvent.objects.held().exclude(given_up_at=None).order_by("id")))
     if held is not None:
-        world.start("requeue", rng, lambda: outbox.requeue_held(held_id=held.id, actor=STAFF, reason="mended"))
+        world.start(
+            "requeue",
+            rng,
+            lambda: outbox.requeue_held(held_id=held.id, actor=STAFF, reason="mended"),
+            refusals=(DomainError,),
+        )
 
 
 def work(world: World, rng: random.Random) -> None:
@@ -192,6 +211,7 @@ def trouble_subscriber(world: World, rng: random.Random) -> None:
     event = one(rng, list(OutboxEvent.objects.order_by("id").values_list("id", flat=True)))
     if event is not None and rng.random() < 0.3:
         world.far_end.poison = {event}
+    world.trace.append(f"the subscriber is {'down' if world.far_end.is_down else 'up'}")
 
 
 def deliver(world: World, rng: random.Random) -> None:
@@ -221,9 +241,12 @@ def act_at_provider(world: World, rng: random.Random) -> None:
     """Its staff, the payers' banks and its own: whatever they can do to a charge."""
     core, now = world.core, world.clock.now
     charge = one(rng, core.charges())
-    if charge is None or any(refund.status == "failed" for refund in core.refunds() if refund.charge == charge.id):
-        return  # a refund of what came back may take from several receipts: for a person, see ADR 15
+    if charge is None:
+        return
     act = rng.choice(["settle", "settle", "decline", "refund", "refund_part", "dispute", "close", "return", "pay_out"])
+    came_back = any(refund.status == "failed" for refund in core.refunds() if refund.charge == charge.id)
+    if act.startswith("refund") and came_back:
+        return  # it may take from several receipts, which is for a person: ADR 15
     try:
         match act:
             case "settle":

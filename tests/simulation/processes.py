@@ -115,7 +115,7 @@ class Processes:
         process = self._stack[-1]
         if process.is_dead:
             raise Killed()
-        if not is_in_transaction():
+        if not (is_in_transaction() or connection.in_atomic_block):
             self._wait(process)
         if not process.fails(kind):
             return do()
@@ -174,7 +174,7 @@ class Processes:
 
 
 def is_in_transaction() -> bool:
-    """As the database sees it: Django calls it over while it commits."""
+    """As the database sees it: Django calls it over while it commits, and not yet over when a deadlock has ended it."""
     return bool(connection.connection.in_transaction)
 
 

@@ -14,10 +14,12 @@ from config.verification.verifying import CHECKS, judged, verify
 from config.verification.violations import Report
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
+from invoices.models import Invoice
 from outbox.models import OutboxEvent
 from payments.models import Difference, Payment, Receipt, Refund
 from payments.providers.simulated.simulator.core import SimulatorCore
-from payments.states import AWAITED, REFUND_LIVE
+from payments.states import AWAITED, REFUND_LIVE, PaymentStatus
+from tests.invariants import check_books
 from tests.simulation.world import World
 from webhooks.inbound.models import ProviderEvent
 
@@ -63,10 +65,13 @@ def reached() -> collections.Counter[str]:
 
 
 def charged_twice(core: SimulatorCore) -> Iterator[str]:
-    """A payment has one charge at the provider at most."""
+    """A payment has one charge at the provider at most, a refund of ours one refund."""
     for reference, count in core.charges_per_reference().items():
         if count["charges"] > 1:
             yield f"{reference} was charged {count['charges']} times"
+    for reference, times in collections.Counter(refund.reference for refund in core.refunds()).items():
+        if reference and times > 1:
+            yield f"{reference} was refunded {times} times"
 
 
 def booked_twice() -> Iterator[str]:
@@ -83,10 +88,11 @@ def booked_twice() -> Iterator[str]:
 def at_the_end(world: World) -> Iterator[str]:
     """Of a world in which nothing is left to do."""
     yield from world.violations
-    yield from still_under_way()
+    yield from still_under_way(world.core)
     report = Report(frozenset(CHECKS), limit=5)
     verify(Snapshot(connection), report, lambda *_: None)
     yield from map(str, report.violations)
+    yield from unbalanced()
     yield from charged_twice(world.core)
     yield from booked_twice()
     yield from unlike_the_provider(world.core)
@@ -94,12 +100,24 @@ def at_the_end(world: World) -> Iterator[str]:
     yield from badly_delivered(world)
 
 
-def still_under_way() -> Iterator[str]:
-    """With nothing going wrong any more everything ends."""
+def unbalanced() -> Iterator[str]:
+    """The accounts hold what invoices, receipts and disputes say."""
+    try:
+        check_books()
+    except AssertionError as error:
+        yield f"the books do not hold what the rows say: {error}"
+
+
+def still_under_way(core: SimulatorCore) -> Iterator[str]:
+    """With nothing going wrong any more everything ends, and a person is asked only what nobody else can tell."""
     for payment in Payment.objects.filter(status__in=AWAITED):
         yield f"{payment.id} is still {payment.status}"
     for refund in Refund.objects.filter(status__in=REFUND_LIVE):
         yield f"{refund.id} is still {refund.status}"
+    for payment in Payment.objects.filter(status=PaymentStatus.REVIEW):
+        is_known = any(charge.status != "pending" for charge in core.charges(reference=payment.id))
+        if is_known and not payment.payment_method.startswith("tok_wrong"):
+            yield f"{payment.id} is in review, and the provider knows how it ended: {payment.failure_message}"
     for event in ProviderEvent.objects.filter(status__in=["received", "parked", "dead"]):
         yield f"{event.type} {event.event_id} is {event.status}: {event.error}"
 
@@ -130,6 +148,12 @@ def unlike_the_clients(world: World) -> Iterator[str]:
     for request in world.requests:
         if request.id and world.consumer.get(f"{_collection_of(request.id)}/{request.id}").status_code != 200:
             yield f"{request.id} was made for {request.path}, and is not there"
+
+    told = {request.id for request in world.requests}
+    for model in (Invoice, Payment, Refund):
+        for row in model.objects.exclude(idempotency_key_digest=None):
+            if row.pk not in told:
+                yield f"{row.pk} was made under a key, and its client does not know of it"
 
 
 def _collection_of(id: str) -> str:

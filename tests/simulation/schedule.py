@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -32,7 +33,7 @@ class Outcome:
     @property
     def kind(self) -> str:
         """What sort of violation it was, whatever rows it was about."""
-        return self.violations[0].split(" ")[0].partition("_01")[0] if self.violations else ""
+        return re.sub(r"\w+_\w{20,}|\d+", "…", self.violations[0]) if self.violations else ""
 
 
 def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int] | None = None) -> Outcome:
@@ -70,6 +71,7 @@ def _make_one(world: World, number: int, rng: random.Random) -> None:
     while len(world.trace) == told:
         move = any_of(MOVES, rng)
         move(world, rng)
+    world.tally["moves"] += 1
     world.trace.insert(told, f"{number:3} {move.__name__} at {world.clock.now - EPOCH:.1f} s")
 
 

@@ -44,7 +44,13 @@ class FarEnd:
 
     def take(self, events: Sequence[PublishedEvent]) -> None:
         """A delivery is a step of the relay: it may die before and after it."""
-        self._step("publication", "publishing", lambda: self._take(events), faults={})
+
+        def take_and_lose_the_answer() -> None:
+            self._take(events)
+            raise TransportError("no answer")
+
+        faults = {"done, its answer lost": take_and_lose_the_answer}
+        self._step("publication", "publishing", lambda: self._take(events), faults=faults)
 
     def _take(self, events: Sequence[PublishedEvent]) -> None:
         if self.is_down:
