@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import importlib
 import logging
 import random
 import sqlite3
@@ -46,6 +47,8 @@ NOT_YET = ("RefundTooLarge", "RefundCurrencyDiffers", "PaymentNotFound")
 """Why an event of the provider may not fit what is known so far; one that never does is a violation at the end."""
 WEBHOOKS = "/webhooks/payment-provider"
 
+SHARDS = 2
+"""A handful of invoices would each have a shard to itself, and a relay a lease for each."""
 INDEX_LAG_SECONDS = 2 * 86_400
 """How long the provider's search may not find a charge that is there."""
 WAITS = 0.3
@@ -236,8 +239,10 @@ class _Errors(logging.Handler):
 
 @contextlib.contextmanager
 def virtual_process() -> Iterator[tuple[VirtualTime, Template]]:
-    """This process from here on: virtual time, counted ids, and the template of every database."""
-    with VirtualTime().running() as clock:
+    """This process from here on: virtual time, counted ids, few shards, and the template of every database."""
+    with VirtualTime().running() as clock, contextlib.ExitStack() as stack:
+        for module in ("outbox.services.record", "outbox.services.leases"):
+            stack.enter_context(mock.patch.object(importlib.import_module(module), "SHARDS", SHARDS))
         clock.tell(database())
         with CountedIds(clock).given_out():
             template = Template()
