@@ -5,12 +5,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_NO_INPUT := 1
+# Tests start hundreds of processes: where the environment forbids bytecode, each would compile everything again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # Checks need settings, but no server: everything they touch fits in memory.
 CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory: REDIS_URL=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long simulate check fmt lock schema states bench profile clean venv-core venv-dev venv-bench
+.PHONY: help run test test-long simulate mutants check fmt lock schema states bench profile clean venv-core venv-dev venv-bench venv-mutants
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +28,9 @@ test-long: venv-dev venv-bench ## The long versions of the tests
 
 simulate: venv-dev ## Whole deployments in one thread, a seed each, and every promise after every move; SEEDS=10000
 	$(BIN)/python -m tests.simulation --seeds $(or $(SEEDS),1000) $(ARGS)
+
+mutants: venv-dev venv-mutants ## How much the tests notice: a mutation score (half an hour); ARGS="payments/states money.py"
+	$(BIN)/python tests/servers.py run -- $(BIN)/python -m tests.mutants.run $(MUTANTS_VENV)/bin/python $(ARGS)
 
 check: venv-dev ## Style, types, import direction, drift of migrations and OpenAPI, Django's and pip's checks
 	@$(MAKE) --no-print-directory --keep-going --jobs 2 --output-sync=target \
@@ -71,6 +76,7 @@ lock: venv-dev ## Compile pyproject.toml into the hashed locks; UPGRADE=--upgrad
 	$(LOCK) --extra mysql --extra flower --output-file requirements.txt
 	$(LOCK) --output-file requirements-core.txt
 	$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
+	$(COMPILE) tests/mutants/requirements.in --output-file tests/mutants/requirements.txt
 
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/uv pip compile \
 	--quiet --universal --generate-hashes --python-version 3.11 $(UPGRADE)
@@ -109,6 +115,15 @@ venv-bench: venv-dev
 		&& rm -rf $(BENCH_VENV) && $(BIN)/python -m venv $(BENCH_VENV) \
 		&& $(BENCH_VENV)/bin/python -m pip install -qq --require-hashes -r bench/requirements.txt \
 		&& cp bench/requirements.txt $(BENCH_VENV)/; }
+
+# What makes mutants has one too: it depends on much that nothing here needs.
+MUTANTS_VENV := .local/mutants-venv
+venv-mutants: venv-dev
+	@cmp -s tests/mutants/requirements.txt $(MUTANTS_VENV)/requirements.txt || { \
+		echo "Installing tests/mutants/requirements.txt into $(MUTANTS_VENV)" \
+		&& rm -rf $(MUTANTS_VENV) && $(BIN)/python -m venv $(MUTANTS_VENV) \
+		&& $(MUTANTS_VENV)/bin/python -m pip install -qq --require-hashes -r tests/mutants/requirements.txt \
+		&& cp tests/mutants/requirements.txt $(MUTANTS_VENV)/; }
 
 # A Python suits when it runs, is new enough and can make virtual environments.
 $(BIN)/python:

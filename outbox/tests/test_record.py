@@ -57,9 +57,11 @@ def test_a_savepoint_that_is_rolled_back_drops_its_events_only() -> None:
 
 def test_recording_outside_a_transaction_is_refused() -> None:
     """A step without its caller's transaction raises and stores nothing."""
+    source = aggregate()
     with pytest.raises(db.NotInTransaction):
-        services.record(source=aggregate(), event=Happened(number=1), actor=ACTOR)
+        services.record(source=source, event=Happened(number=1), actor=ACTOR)
     assert not OutboxEvent.objects.exists()
+    assert source.event_sequence == 0
 
 
 def test_a_failed_use_case_leaves_no_event() -> None:

@@ -12,9 +12,10 @@ from config.kernel import db, ids
 from invoices.models import Customer
 from outbox import services
 from outbox.models import SEQUENCER, Cursor, OutboxEvent
-from outbox.services import leases, sequencing
+from outbox.services import leases, numbering_sql, sequencing
 from outbox.services.leases import LeaseLost
 from outbox.services.numbering_sql import Unsequenced
+from outbox.services.sequencing import LogCorrupted
 from outbox.tests.support import (
     ACTOR,
     Happened,
@@ -65,6 +66,34 @@ def test_clocks_that_disagree_do_not_reorder_an_aggregate() -> None:
     assert_log_is_sound()
     assert list(OutboxEvent.objects.order_by("position").values_list("sequence", flat=True)) == [1, 2, 3, 4]
     assert Wire.sent == list(OutboxEvent.objects.order_by("sequence").values_list("pk", flat=True))
+
+
+def unsequenced(customer: Customer, *sequences: int) -> list[Unsequenced]:
+    """As the sequencer reads them."""
+    return numbering_sql.lookup([(customer.pk, each) for each in sequences])
+
+
+@pytest.mark.django_db
+def test_what_must_come_before_a_batch_is_found_once_however_far_back() -> None:
+    """Behind what is in the batch itself too, up to what has been numbered."""
+    customer, other = aggregate(), aggregate()
+    record(customer, 6)
+    record(other, 6)
+    OutboxEvent.objects.filter(aggregate_id=customer.pk, sequence=1).update(position=1)
+    found = sequencing._predecessors(unsequenced(customer, 4, 6) + unsequenced(other, 2))
+    assert sorted((event.aggregate_id, event.sequence) for event in found) == sorted(
+        [(customer.pk, 2), (customer.pk, 3), (customer.pk, 5), (other.pk, 1)]
+    )
+
+
+@pytest.mark.django_db
+def test_the_first_event_that_is_missing_is_named() -> None:
+    """Not one that is there, nor a later one."""
+    customer = aggregate()
+    record(customer, 7)
+    OutboxEvent.objects.filter(aggregate_id=customer.pk, sequence__in=(4, 6)).delete()
+    with pytest.raises(LogCorrupted, match=f"^no event 4 of {customer.pk}, though a later one exists$"):
+        sequencing._predecessors(unsequenced(customer, 3, 5, 7))
 
 
 @pytest.mark.django_db

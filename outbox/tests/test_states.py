@@ -27,6 +27,12 @@ def test_a_held_event_moves_only_as_its_table_says(status: str, action: str) -> 
         assert row.status == status
 
 
+def test_the_status_cannot_be_assigned() -> None:
+    """Only transitions move it."""
+    with pytest.raises(AttributeError):
+        HeldEvent().status = "delivered"
+
+
 @pytest.mark.django_db
 def test_the_database_refuses_an_unknown_status() -> None:
     """A check constraint stands behind the machine."""

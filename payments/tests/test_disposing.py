@@ -16,6 +16,7 @@ from payments.tests.factories import (
     make_payment,
     receipt_of,
     refunded,
+    tell_dashboard_refund,
     tell_dispute,
     tell_payment,
     tell_refund,
@@ -211,6 +212,29 @@ def test_what_a_lost_dispute_took_stays_unapplied_until_it_is_applied_or_won_aft
     assert dispose(receipt, "return").amount_refunding == 1000
 
 
+def test_what_a_lost_dispute_took_of_money_that_had_gone_is_not_given_back_either() -> None:
+    """The provider gave 900 of 1000 back and lost the dispute over all of it: nothing is left."""
+    receipt = late_money(1000)
+    payment = receipt.payment
+    outcome = captured(payment, reference="rf_1", amount=900)
+    assert tell_dashboard_refund(payment, outcome, reference="rf_1", amount=900) == "applied"
+    for status in ("opened", "lost"):
+        tell_dispute(payment, status, amount=1000)
+    with pytest.raises(services.NotDisposable, match="lost dispute"):
+        dispose(receipt, "return")
+
+
+def test_applying_money_says_that_it_ends_the_schedule_of_payments() -> None:
+    """In the log, where the schedule was made after the money had come."""
+    receipt = late_money(1000)
+    second = make_payment(invoice=Invoice.objects.get())
+    tell_payment(second, SOFT)
+    assert Invoice.objects.get().next_attempt_at is not None
+    dispose(receipt, "apply")
+    stopped = OutboxEvent.objects.filter(type="payment.retry_stopped", data__payment=second.id)
+    assert stopped.get().reason.startswith(receipt.id)
+
+
 def test_staff_may_let_what_a_lost_dispute_took_pay_the_invoice() -> None:
     """The customer owes no more; the loss is the merchant's, as of money that had paid before."""
     receipt = late_money(1250, due=2000)
@@ -228,6 +252,8 @@ def test_what_has_gone_cannot_be_disposed_of() -> None:
         dispose(receipt, "return")
     with pytest.raises(services.NotDisposable):
         services.check_disposable(receipt)
+    with pytest.raises(services.NotDisposable, match=receipt.id):
+        dispose(receipt, "keep")
 
 
 def test_a_receipt_nobody_has_is_not_found() -> None:

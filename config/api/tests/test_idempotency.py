@@ -10,6 +10,9 @@ from django.test import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rest_framework import serializers
+from rest_framework.parsers import JSONParser
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
 
 from config.api import idempotency, idempotency_header
 from config.api.idempotency import Created, IdempotencyKey, IdempotencyKeyReused, IdempotentModel
@@ -93,6 +96,15 @@ def test_the_fingerprint_is_keyed(api: Client, settings: Any) -> None:
     first = send(api, "k", {"a": 1}).json()["fingerprint"]
     settings.FINGERPRINT_KEY = "another"
     assert send(api, "k", {"a": 1}).json()["fingerprint"] != first
+
+
+def test_the_fingerprint_tells_methods_and_paths_apart() -> None:
+    """What is created by one operation is not what another would do with the same body."""
+    make = APIRequestFactory()
+    calls = [(make.post, "/a"), (make.put, "/a"), (make.post, "/b")]
+    requests = [call(path, {"n": 1}, format="json") for call, path in calls]
+    found = [idempotency_header.fingerprint(Request(request, parsers=[JSONParser()])) for request in requests]
+    assert len(set(found)) == 3
 
 
 class Thing(IdempotentModel):

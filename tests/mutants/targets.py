@@ -1,0 +1,59 @@
+"""What is mutated, and which tests should notice."""
+
+import dataclasses
+
+INVOICES = ("invoices/tests",)
+PAYMENTS = ("payments/tests", "invoices/tests", "webhooks/inbound/tests/test_receiving.py")
+OUTBOX = ("outbox/tests",)
+KEYS = (
+    "config/api/tests/test_idempotency.py",
+    "invoices/tests/test_api.py",
+    "payments/tests/test_api.py",
+    "payments/tests/test_requesting.py",
+)
+AT_ONCE = (*KEYS, "tests/concurrency/test_paying_at_once.py", "tests/deadlocks/test_lost_commits.py", *INVOICES)
+SIGNATURES = ("payments/tests/providers/test_signing.py", "webhooks/inbound/tests/test_signatures.py")
+VERIFYING = ("SimulatedProvider.verify_webhook",)
+BOOKS = ("invoices/tests", "tests/books/test_trial_balance.py", "payments/tests/test_outcomes.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """A module and the tests that run for it: on SQLite, and for what they miss, where it matters, on MariaDB."""
+
+    module: str
+    subject: str
+    tests: tuple[str, ...]
+    on_mariadb: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    """The functions that are mutated; all of them when empty."""
+
+
+TARGETS = (
+    Target("invoices/states.py", "states", ("invoices/tests/test_states.py", *INVOICES)),
+    Target("payments/states.py", "states", ("payments/tests/test_states.py", *PAYMENTS)),
+    Target("outbox/states.py", "states", ("outbox/tests/test_states.py", "outbox/tests/test_held.py", *INVOICES)),
+    Target("webhooks/inbound/states.py", "states", ("webhooks/inbound/tests/test_states.py", "webhooks/inbound/tests")),
+    Target("config/kernel/money.py", "money", ("config/kernel/tests/test_money.py", "invoices/tests/test_api.py")),
+    Target("invoices/ledger/services.py", "money", BOOKS),
+    Target("invoices/ledger/trial_balance.py", "money", BOOKS),
+    Target("invoices/services/issuing.py", "money", (*INVOICES, *KEYS), on_mariadb=AT_ONCE),
+    Target("invoices/services/settling.py", "money", (*INVOICES, *PAYMENTS)),
+    Target("invoices/services/retry_policy.py", "money", (*INVOICES, "payments/tests/test_retrying.py")),
+    Target("payments/services/receipts.py", "money", PAYMENTS),
+    Target("payments/services/refunds/reserving.py", "money", PAYMENTS),
+    Target("payments/services/refunds/outcomes.py", "money", PAYMENTS),
+    Target("payments/services/outcomes.py", "money", PAYMENTS),
+    Target("payments/services/schedule.py", "money", PAYMENTS),
+    Target("payments/services/disposing.py", "money", PAYMENTS),
+    Target("config/api/idempotency.py", "idempotency", KEYS, on_mariadb=AT_ONCE),
+    Target("config/api/idempotency_header.py", "idempotency", KEYS),
+    Target("payments/providers/simulated/signing.py", "signatures", SIGNATURES),
+    Target("payments/providers/simulated/adapter.py", "signatures", SIGNATURES, only=VERIFYING),
+    Target("outbox/services/record.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/sequencing.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/numbering_sql.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/lease_sql.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/leases.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/consuming.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+)
