@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,8 @@ import httpx
 
 LATENCY_SECONDS = 0.2
 HANGS_SECONDS = 9.0
+LOST_AFTER_SECONDS = 900
+"""No network keeps a request for longer; a day later it would come to a provider that has forgotten its key."""
 
 
 class Wire(httpx.BaseTransport):
@@ -20,7 +23,8 @@ class Wire(httpx.BaseTransport):
         self._sleep: Callable[[float], None] = lambda _: None
         self._check: Callable[[str], None] = lambda _: None
         self._is_unfindable: Callable[[str], bool] = lambda _: False
-        self.delayed: list[httpx.Request] = []
+        self._now: Callable[[], float] = lambda: 0.0
+        self.delayed: list[tuple[float, httpx.Request]] = []
         """What is still under way to the provider, although its sender has given up."""
 
     def connect(
@@ -31,13 +35,14 @@ class Wire(httpx.BaseTransport):
         sleep: Callable[[float], None],
         check: Callable[[str], None],
         is_unfindable: Callable[[str], bool],
+        now: Callable[[], float],
     ) -> None:
         """From here on it leads to `transport`; `check` hears of every call before it is made.
 
         `is_unfindable` says of a reference of ours that the provider's search has not heard of it yet.
         """
         self._transport, self._step, self._sleep, self._check = transport, step, sleep, check
-        self._is_unfindable = is_unfindable
+        self._is_unfindable, self._now = is_unfindable, now
         self.delayed = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -66,13 +71,16 @@ class Wire(httpx.BaseTransport):
     def _delay(self, request: httpx.Request) -> None:
         """It arrives when nobody waits for it any more."""
         request.read()
-        self.delayed.append(request)
+        self.delayed.append((self._now(), request))
         self._hang()
 
-    def arrive(self, n: int) -> httpx.Response:
-        """One of the delayed requests reaches the provider."""
+    def arrive(self, n: int) -> None:
+        """One of the delayed requests reaches the provider unless it is too old; its answer reaches nobody."""
         assert self._transport is not None
-        return self._transport.handle_request(self.delayed.pop(n))
+        sent_at, request = self.delayed.pop(n)
+        if self._now() - sent_at < LOST_AFTER_SECONDS:
+            with contextlib.suppress(httpx.ReadTimeout):
+                self._transport.handle_request(request)
 
     def _hang(self) -> None:
         self._sleep(HANGS_SECONDS)

@@ -147,7 +147,7 @@ def _reconcile(world: World, rng: random.Random) -> None:
     """The whole time, by the provider's books: what nobody has heard of is booked. Staff replays what fits only now."""
     world.clock.pass_by(settings.SETTLEMENT_DELAY_SECONDS + 1)
     until = datetime.datetime.fromtimestamp(world.clock.now, datetime.UTC)
-    since = datetime.datetime.fromtimestamp(EPOCH, datetime.UTC)
+    since = datetime.datetime.fromtimestamp(EPOCH - 3600, datetime.UTC)
     world.start(
         "settlement",
         rng,

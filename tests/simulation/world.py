@@ -135,6 +135,7 @@ class World:
             sleep=self.clock.pass_by,
             check=self._check_call,
             is_unfindable=self._is_unfindable,
+            now=lambda: self.clock.now,
         )
         _forget_everything()
         errors = _Errors(self)
