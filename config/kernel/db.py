@@ -74,14 +74,15 @@ _unit: ContextVar[_Unit | None] = ContextVar("unit", default=None)
 
 
 def transaction(
-    *, idempotent: bool | Callable[..., bool], is_one_statement: bool = False
+    *, idempotent: bool | Callable[..., bool], is_one_statement: bool = False, looks_again: bool = False
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate a use case: it runs in the outermost transaction, again from its start after a deadlock or lock timeout.
 
     `idempotent` says that running it again after a commit whose outcome is unknown does no harm (a key or a unique row
     makes the second run find the first); a function of the use case's arguments where that depends on them. One that
     `is_one_statement` leaves it to the database to commit that, which saves three trips to it; there is no transaction
-    then, and steps that require one are refused. Raises Unavailable when five attempts did not get through.
+    then, and steps that require one are refused. One that `looks_again` runs once more after an IntegrityError: what
+    somebody else has written since it looked is seen then. Raises Unavailable when five attempts did not get through.
     """
 
     def decorate(use_case: Callable[P, T]) -> Callable[P, T]:
@@ -89,7 +90,12 @@ def transaction(
         def run(*args: P.args, **kwargs: P.kwargs) -> T:
             repeatable = idempotent(*args, **kwargs) if callable(idempotent) else idempotent
             bound = functools.partial(use_case, *args, **kwargs)
-            return _run(bound, idempotent=repeatable, is_one_statement=is_one_statement)
+            try:
+                return _run(bound, idempotent=repeatable, is_one_statement=is_one_statement)
+            except db.IntegrityError:
+                if not looks_again:
+                    raise
+                return _run(bound, idempotent=repeatable, is_one_statement=is_one_statement)
 
         return run
 

@@ -1,7 +1,5 @@
 """Bank transfers and cash: a person or a service says how a manual payment ended."""
 
-from django.db import IntegrityError
-
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import Conflict, ForbiddenTransition
@@ -37,6 +35,7 @@ class LateMoneyUnnamed(Conflict):
     code = "late_money_unnamed"
 
 
+@db.transaction(idempotent=False, looks_again=True)
 def confirm_payment(*, actor: Principal, payment_id: str, reference: str = "", reason: str = "") -> Payment:
     """The whole amount has arrived. `reference` is the bank's, unique per account; the payment's id when empty.
 
@@ -44,15 +43,6 @@ def confirm_payment(*, actor: Principal, payment_id: str, reference: str = "", r
     invoice, waits or goes back as a provider's does. It needs a `reference`, and is booked once however often that is
     said. Raises PaymentNotFound, NotManual, ForbiddenTransition, ReferenceTaken, LateMoneyUnnamed.
     """
-    try:
-        return _confirm(actor=actor, payment_id=payment_id, reference=reference, reason=reason)
-    except IntegrityError:
-        # Somebody has booked the same reference for another payment since we looked: now it is seen.
-        return _confirm(actor=actor, payment_id=payment_id, reference=reference, reason=reason)
-
-
-@db.transaction(idempotent=False)
-def _confirm(*, actor: Principal, payment_id: str, reference: str, reason: str) -> Payment:
     invoice, payment = lock(payment_id)
     check_settled_by_hand(payment, action="confirm")
     if payment.status in _LATE and not reference:

@@ -2,8 +2,6 @@
 
 import dataclasses
 
-from django.db import IntegrityError
-
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict, ForbiddenTransition
@@ -49,6 +47,7 @@ class Capture:
     currency: str
 
 
+@db.transaction(idempotent=False, looks_again=True)
 def resolve_payment(
     *,
     actor: Principal,
@@ -67,22 +66,6 @@ def resolve_payment(
     if capture is not None:
         money.check_amount(capture.amount, field="capture.amount")
         money.check_currency(capture.currency, field="capture.currency")
-    try:
-        return _resolve(actor, payment_id, status, disposition, capture, reason)
-    except IntegrityError:
-        # Somebody has booked the same capture since we looked: now it is seen.
-        return _resolve(actor, payment_id, status, disposition, capture, reason)
-
-
-@db.transaction(idempotent=False)
-def _resolve(
-    actor: Principal,
-    payment_id: str,
-    status: str,
-    disposition: Disposition,
-    capture: Capture | None,
-    reason: str,
-) -> Payment:
     invoice, payment = lock(payment_id)
     check_resolvable(payment)
     unapplied = list(Receipt.objects.filter(payment=payment, amount_unapplied__gt=0).order_by("id"))

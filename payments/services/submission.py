@@ -1,7 +1,5 @@
 """Sending a payment to its provider: claim under the locks, call outside any transaction, record."""
 
-from django.db import IntegrityError
-
 from config.api.principals import Principal, system
 from config.kernel import clock, db
 from outbox.states import advance
@@ -71,18 +69,11 @@ def charge(payment: Payment) -> Outcome:
     return provider.charge(request)
 
 
+@db.transaction(idempotent=True, looks_again=True)
 def record(*, payment: Payment, outcome: Outcome, actor: Principal, reason: str = "") -> EventResult:
     """Apply a provider's answer about `payment`, which may have moved since, through the step that webhooks use.
 
     One capture may be told of two payments at once: who does not book it looks again, and finds it booked.
     """
-    try:
-        return _record(payment=payment, outcome=outcome, actor=actor, reason=reason)
-    except IntegrityError:
-        return _record(payment=payment, outcome=outcome, actor=actor, reason=reason)
-
-
-@db.transaction(idempotent=True)
-def _record(*, payment: Payment, outcome: Outcome, actor: Principal, reason: str) -> EventResult:
     invoice, current = lock_both(payment)
     return apply_outcome(invoice=invoice, payment=current, outcome=outcome, actor=actor, reason=reason)

@@ -3,12 +3,11 @@
 import pytest
 
 from config.api.principals import system
-from config.kernel import db
 from payments.models import Payment, Receipt, Refund
 from payments.providers.base import Outcome, Pending
-from payments.services import outcomes, receipts
-from payments.services.locks import lock
-from payments.services.refunds import reserving, submission
+from payments.services import receipts, submission
+from payments.services.refunds import reserving
+from payments.services.refunds import submission as refund_submission
 from payments.tests.factories import (
     SOFT,
     captured,
@@ -25,10 +24,9 @@ from payments.tests.factories import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("invariants_hold")]
 
 
-@db.transaction(idempotent=False)
 def tell(payment: Payment, outcome: Outcome) -> None:
-    invoice, locked = lock(payment.id)
-    outcomes.apply_outcome(invoice=invoice, payment=locked, outcome=outcome, actor=system("test"))
+    """What the provider answers, not a webhook."""
+    submission.record(payment=payment, outcome=outcome, actor=system("test"))
 
 
 def test_money_that_waits_for_one_invoice_does_not_pay_another() -> None:
@@ -80,7 +78,7 @@ def test_a_refund_may_be_ours_while_its_reference_is_not_known() -> None:
     assert reserving.may_be_ours(receipt_of(payment), amount=400) == refund
     assert reserving.may_be_ours(receipt_of(payment), amount=401) is None
     assert reserving.may_be_ours(receipt_of(other), amount=400) is None
-    submission._claim(refund, wait=True)
+    refund_submission._claim(refund, wait=True)
     tell_refund(refund, Pending(f"rf_{refund.id}"))
     assert reserving.may_be_ours(receipt_of(payment), amount=400) is None
 
@@ -121,7 +119,7 @@ def test_refunds_that_bear_one_name_at_two_providers_are_two() -> None:
     """A reference is the provider's own."""
     payment = make_paid()
     theirs, ours = make_refund(payment, 100), make_refund(payment, 200)
-    submission._claim(theirs, wait=True)
+    refund_submission._claim(theirs, wait=True)
     Refund.objects.filter(id=theirs.id).update(provider="another", provider_reference="rf_same")
     outcome = refunded(ours, reference="rf_same")
     assert tell_refund(ours, outcome, refund_reference="rf_same") == "applied"

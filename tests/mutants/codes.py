@@ -63,7 +63,7 @@ class Loaded:
         self._functions: dict[Key, list[types.FunctionType]] = {}
         wanted = set(paths)
         for each in gc.get_objects():
-            if isinstance(each, types.FunctionType) and each.__code__.co_filename in wanted:
+            if type(each) is types.FunctionType and each.__code__.co_filename in wanted:  # not isinstance: dead proxies
                 self._functions.setdefault(key_of(each.__code__), []).append(each)
 
     def replace(self, changes: dict[Key, types.CodeType]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection
 
 from config.kernel import db
 from config.kernel.errors import Unavailable
@@ -165,3 +165,37 @@ def test_a_use_case_inside_one_statement_is_refused() -> None:
     with pytest.raises(RuntimeError, match="use case"):
         one()
     assert names() == []
+
+
+def test_what_looks_again_finds_what_another_has_written_since() -> None:
+    """Once, from its start: what it had written before is rolled back, and a second refusal comes out."""
+    seen: list[list[str]] = []
+
+    @db.transaction(idempotent=False, looks_again=True)
+    def write_unless_there(*others: str) -> None:
+        seen.append(names())
+        Shelf.objects.create(name="before")
+        if len(seen) <= len(others):
+            raise IntegrityError(others[len(seen) - 1])
+
+    write_unless_there("a")
+    assert (seen, names()) == ([[], []], ["before"])
+    Shelf.objects.all().delete()
+    seen.clear()
+    with pytest.raises(IntegrityError, match="second"):
+        write_unless_there("first", "second")
+    assert (len(seen), names()) == (2, [])
+
+
+def test_what_does_not_look_again_hands_its_refusal_on() -> None:
+    """The rule: a constraint that breaks is an error."""
+    tries: list[int] = []
+
+    @db.transaction(idempotent=True)
+    def write() -> None:
+        tries.append(1)
+        raise IntegrityError
+
+    with pytest.raises(IntegrityError):
+        write()
+    assert len(tries) == 1

@@ -1,7 +1,5 @@
 """A person says how a refund ended: of a bank transfer or cash, or one that nobody could find out about."""
 
-from django.db import IntegrityError
-
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import Conflict, ForbiddenTransition
@@ -25,20 +23,12 @@ class RefundReferenceTaken(Conflict):
     code = "refund_reference_taken"
 
 
+@db.transaction(idempotent=False, looks_again=True)
 def confirm_refund(*, actor: Principal, refund_id: str, reference: str = "", reason: str = "") -> Refund:
     """The whole amount has gone back. `reference` is the bank's or the provider's, unique per account; may be empty.
 
     Raises RefundNotFound, RefundNotManual, ForbiddenTransition, RefundReferenceTaken.
     """
-    try:
-        return _confirm(actor=actor, refund_id=refund_id, reference=reference, reason=reason)
-    except IntegrityError:
-        # Another refund has got the same reference since we looked: now it is seen.
-        return _confirm(actor=actor, refund_id=refund_id, reference=reference, reason=reason)
-
-
-@db.transaction(idempotent=False)
-def _confirm(*, actor: Principal, refund_id: str, reference: str, reason: str) -> Refund:
     invoice, payment, refund = lock_refund(refund_id)
     check_refund_settled_by_hand(refund, action="confirm")
     said: Outcome = Succeeded(reference, refund.amount, refund.currency, refund.provider_account)

@@ -79,7 +79,7 @@ def send(refund: Refund) -> Outcome:
     return provider.refund(request)
 
 
-@db.transaction(idempotent=True)
+@db.transaction(idempotent=True, looks_again=True)
 def record_answer(*, refund: Refund, outcome: Outcome, actor: Principal, reason: str = "") -> EventResult:
     """Apply a provider's answer about `refund`, which may have moved since, through the step that webhooks use."""
     locked = lock_known_refund(refund)

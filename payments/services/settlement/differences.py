@@ -2,8 +2,6 @@
 
 import logging
 
-from django.db import IntegrityError
-
 from config.kernel import clock, db
 from payments.models import Difference, SettlementRun
 from payments.models.settlement import Mend
@@ -23,21 +21,13 @@ def settle(run: SettlementRun, finding: Finding) -> Difference | None:
     raises, it is left to staff: it does not stand in the way of the others.
     """
     try:
-        return _settle_once_more(run, finding)
+        return _settle(run, finding)
     except Exception as error:
         logger.exception("%s could not be mended", finding.difference)
         return _leave(run, finding, detail=f"It could not be mended: {error}")
 
 
-def _settle_once_more(run: SettlementRun, finding: Finding) -> Difference | None:
-    try:
-        return _settle(run, finding)
-    except IntegrityError:
-        # A webhook or another run has written the same since we looked: now it is seen.
-        return _settle(run, finding)
-
-
-@db.transaction(idempotent=True)
+@db.transaction(idempotent=True, looks_again=True)
 def _settle(run: SettlementRun, finding: Finding) -> Difference | None:
     effect = mending.mend(finding.difference, finding.line, reason=f"in the books of {run.provider}, {run.id}")
     if effect.is_gone:

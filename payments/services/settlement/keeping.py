@@ -4,8 +4,6 @@ import datetime
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from django.db import IntegrityError
-
 from config.kernel import db
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -33,17 +31,9 @@ def kept(books: Provider, lines: Iterable[ListedTransaction]) -> dict[Key, Settl
     return {(row.kind, row.provider_reference, row.status): row for row in rows}
 
 
+@db.transaction(idempotent=True, looks_again=True)
 def keep(run: SettlementRun, books: Provider, lines: Sequence[ListedTransaction]) -> int:
     """Store what is new, correct what the provider has corrected; how many fees and payouts were booked."""
-    try:
-        return _keep(run, books, lines)
-    except IntegrityError:
-        # Another run has read the same lines since we looked: now they are seen.
-        return _keep(run, books, lines)
-
-
-@db.transaction(idempotent=True)
-def _keep(run: SettlementRun, books: Provider, lines: Sequence[ListedTransaction]) -> int:
     known, booked = kept(books, lines), 0
     for line in lines:
         row = known.get(key_of(line))
