@@ -109,9 +109,10 @@ class Stage:
         problems = [*played.problems, *ends[0].problems, *ends[1].problems]
         if played.counts not in [end.counts for end in ends]:
             problems.append(f"no order ends so: {_differing(played.counts, *(end.counts for end in ends))}")
+        orders = (ends[0].counts, ends[0].answers), (ends[1].counts, ends[1].answers[::-1])
         told = {pair.first: played.answers[0], pair.second: played.answers[1]}
-        if played.answers not in (ends[0].answers, ends[1].answers[::-1]) and told not in CROSSED:
-            problems.append(f"no order says so: {told}")
+        if (played.counts, played.answers) not in orders and told not in CROSSED:
+            problems.append(f"no order that ends so says so: {told}")
         return problems
 
     def note(self, *, code: object, **_: object) -> None:
