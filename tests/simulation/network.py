@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
+
+from payments.providers.simulated.simulator.in_process import InProcessTransport
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
 
 LATENCY_SECONDS = 0.2
 HANGS_SECONDS = 9.0
@@ -18,40 +23,23 @@ class Wire(httpx.BaseTransport):
     """Between the adapter and the core. Each call is a step of the process that calls, and takes time."""
 
     def __init__(self) -> None:
-        self._transport: httpx.BaseTransport | None = None
-        self._step: Callable[..., Any] = lambda *_, **__: None
-        self._sleep: Callable[[float], None] = lambda _: None
-        self._check: Callable[[str], None] = lambda _: None
-        self._is_unfindable: Callable[[str], bool] = lambda _: False
-        self._now: Callable[[], float] = lambda: 0.0
+        self._world: World
+        self._transport: httpx.BaseTransport
         self.delayed: list[tuple[float, httpx.Request]] = []
-        """What is still under way to the provider, although its sender has given up."""
+        """When what is still under way to the provider was sent; its sender has given up."""
 
-    def connect(
-        self,
-        transport: httpx.BaseTransport,
-        *,
-        step: Callable[..., Any],
-        sleep: Callable[[float], None],
-        check: Callable[[str], None],
-        is_unfindable: Callable[[str], bool],
-        now: Callable[[], float],
-    ) -> None:
-        """From here on it leads to `transport`; `check` hears of every call before it is made.
-
-        `is_unfindable` says of a reference of ours that the provider's search has not heard of it yet.
-        """
-        self._transport, self._step, self._sleep, self._check = transport, step, sleep, check
-        self._is_unfindable, self._now = is_unfindable, now
+    def connect(self, world: World) -> None:
+        """From here on it leads to this world's provider."""
+        self._world = world
+        self._transport = InProcessTransport(world.core, now=lambda: world.clock.now)
         self.delayed = []
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         name = f"{request.method} {'/'.join(request.url.path.split('/')[:3])}"
-        self._check(name)
+        self._world.check_call(name)
 
         def answer() -> httpx.Response:
-            self._sleep(LATENCY_SECONDS)
-            assert self._transport is not None
+            self._world.clock.pass_by(LATENCY_SECONDS)
             return self._transport.handle_request(request)
 
         def lose_the_answer() -> None:
@@ -63,27 +51,26 @@ class Wire(httpx.BaseTransport):
             faults["delayed"] = lambda: self._delay(request)
         if "reference" in request.url.params:
             faults["answered by a stale replica"] = _nothing_found
-            answer = _nothing_found if self._is_unfindable(request.url.params["reference"]) else answer
-        answered: httpx.Response = self._step("provider", name, answer, faults=faults)
-        self._step("provider", f"the answer to {name}", lambda: None, faults={})
+            answer = _nothing_found if self._world.is_unfindable(request.url.params["reference"]) else answer
+        answered: httpx.Response = self._world.processes.pass_step("provider", name, answer, faults=faults)
+        self._world.processes.pass_step("provider", f"the answer to {name}", lambda: None, faults={})
         return answered
 
     def _delay(self, request: httpx.Request) -> None:
         """It arrives when nobody waits for it any more."""
         request.read()
-        self.delayed.append((self._now(), request))
+        self.delayed.append((self._world.clock.now, request))
         self._hang()
 
     def arrive(self, n: int) -> None:
         """One of the delayed requests reaches the provider unless it is too old; its answer reaches nobody."""
-        assert self._transport is not None
         sent_at, request = self.delayed.pop(n)
-        if self._now() - sent_at < LOST_AFTER_SECONDS:
+        if self._world.clock.now - sent_at < LOST_AFTER_SECONDS:
             with contextlib.suppress(httpx.ReadTimeout):
                 self._transport.handle_request(request)
 
     def _hang(self) -> None:
-        self._sleep(HANGS_SECONDS)
+        self._world.clock.pass_by(HANGS_SECONDS)
         raise httpx.ReadTimeout("no answer")
 
 

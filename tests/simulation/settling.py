@@ -14,8 +14,9 @@ from outbox.models import HeldEvent
 from payments import services
 from payments.models import Payment, Refund
 from payments.states import REFUND_LIVE, PaymentStatus
-from tests.simulation.moves import deliver, replay, requeue, work
+from tests.simulation.moves import deliver, work
 from tests.simulation.network import wire
+from tests.simulation.people import replay, requeue
 from tests.simulation.virtual import EPOCH
 from tests.simulation.world import QUIET, Request, World
 from webhooks.inbound.models import ProviderEvent

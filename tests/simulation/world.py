@@ -29,7 +29,6 @@ from outbox.services import nudging
 from outbox.subscribers.base import TransportError
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.dials import Dials
-from payments.providers.simulated.simulator.in_process import InProcessTransport
 from tests.api import ApiConsumer
 from tests.simulation import subscribers
 from tests.simulation.broker import Broker
@@ -128,15 +127,7 @@ class World:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Everything that leads out of the deployment leads here."""
-        transport = InProcessTransport(self.core, now=lambda: self.clock.now)
-        wire.connect(
-            transport,
-            step=self.processes.pass_step,
-            sleep=self.clock.pass_by,
-            check=self._check_call,
-            is_unfindable=self._is_unfindable,
-            now=lambda: self.clock.now,
-        )
+        wire.connect(self)
         _forget_everything()
         errors = _Errors(self)
         logging.getLogger().addHandler(errors)
@@ -197,12 +188,13 @@ class World:
         if not request.id:
             request.status, request.id = answer.status, answer.id if request.key else ""
 
-    def _check_call(self, name: str) -> None:
+    def check_call(self, name: str) -> None:
+        """No provider is called inside a transaction."""
         if is_in_transaction():
             self.violations.append(f"{name} at the provider inside a transaction")
 
-    def _is_unfindable(self, reference: str) -> bool:
-        """A part of the charges, the same ones each time, and not for ever."""
+    def is_unfindable(self, reference: str) -> bool:
+        """Whether the provider's search has not heard of it yet: always of the same part of the charges."""
         young = self.clock.now - INDEX_LAG_SECONDS
         is_slow = zlib.crc32(reference.encode()) % 5 == 0
         return is_slow and any(charge.created_at > young for charge in self.core.charges(reference=reference))
