@@ -2,11 +2,13 @@
 
 import logging
 import os
+import signal
 import threading
 import time
 from typing import Any
 
-from celery import Celery
+from celery import Celery, signals
+from celery.beat import Service
 from kombu import Producer, uuid
 from kombu.transport import TRANSPORT_ALIASES
 
@@ -50,6 +52,15 @@ class Breaker:
 
 nudge_breaker = Breaker()
 _nudger = threading.local()
+
+
+@signals.beat_init.connect
+def _end_beat_between_ticks(sender: Service, **_: Any) -> None:
+    """On TERM. Celery would raise SystemExit wherever beat is at that moment: clients of brokers make another error of
+    it, and beat goes on with the schedule that it has just closed, to end with 1.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: sender.stop())
 
 
 def nudge(task: str, *args: Any) -> None:
