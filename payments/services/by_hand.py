@@ -53,13 +53,16 @@ def confirm_payment(*, actor: Principal, payment_id: str, reference: str = "", r
         currency=payment.currency,
         account=payment.provider_account,
     )
-    _check_reference(payment, said)
     apply_outcome(invoice=invoice, payment=payment, outcome=said, actor=actor, reason=reason)
+    _check_reference(payment, said)
     return payment
 
 
 def _check_reference(payment: Payment, said: Succeeded) -> None:
-    """A person can be told at once that other money is booked under it: nothing goes to review for that."""
+    """A person can be told at once that other money is booked under it: nothing goes to review for that.
+
+    Asked last, when whatever the outcome has seen of others is seen here too.
+    """
     taken = Receipt.objects.filter(
         provider=payment.provider, provider_account=said.account, provider_reference=said.reference
     ).first()
