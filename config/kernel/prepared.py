@@ -6,6 +6,7 @@ differently each time, stays a QuerySet: docs/decisions/0010-web-path.md.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
@@ -22,15 +23,22 @@ Row = TypeVar("Row", bound=models.Model)
 Parent = TypeVar("Parent", bound=models.Model)
 
 
+@dataclasses.dataclass(frozen=True)
+class _Place:
+    """Where among the parameters of a statement the value of a field goes."""
+
+    number: int
+
+
 class Select(Generic[Row]):
-    """The rows of a queryset whose `fields` have the values given to `one` or `all`; whole rows of one table."""
+    """The rows of a queryset whose `fields` have the values given to `one` or `all`; whole rows, with annotations."""
 
     def __init__(self, rows: models.QuerySet[Row], *fields: str, limit: int | None = None) -> None:
-        for field in fields:
-            rows = rows.filter(**{field: RawSQL("%s", ())})
+        for number, field in enumerate(fields):
+            rows = rows.filter(**{field: RawSQL("%s", (_Place(number),))})
         self._rows = rows[:limit]
         self._fields: list[Any] = [rows.model._meta.get_field(name) for name in fields]
-        self._compiled: tuple[str, _Columns] | None = None
+        self._compiled: tuple[str, list[Any], _Columns] | None = None
 
     def one(self, *values: Any) -> Row | None:
         """The first such row, or None; also for a value that is nobody's, like an id of another form."""
@@ -47,20 +55,20 @@ class Select(Generic[Row]):
         """Such rows, in the queryset's order."""
         connection = connections[DEFAULT_DB_ALIAS]
         try:
-            parameters = _parameters(self._fields, values, connection)
+            given = _parameters(self._fields, values, connection)
         except ValidationError:
             return []
         if self._compiled is None:
             self._compiled = self._compile(connection)
-        sql, columns = self._compiled
+        sql, places, columns = self._compiled
+        parameters = [given[place.number] if isinstance(place, _Place) else place for place in places]
         return [columns.read(row, connection) for row in _fetch(connection, sql, parameters)]
 
-    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, _Columns]:
+    def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], _Columns]:
         compiler = self._rows.query.get_compiler(connection=connection)
-        sql, parameters = compiler.as_sql()
-        assert not parameters, sql
+        sql, places = compiler.as_sql()
         assert not compiler.query.select_related, sql
-        return sql, _Columns(self._rows.model, compiler, connection)
+        return sql, list(places), _Columns(self._rows.model, compiler, connection)
 
 
 class LockedPair(Generic[Parent, Row]):
@@ -112,7 +120,8 @@ class _Columns:
         selected: Any = compiler.select
         columns = [column for column, _, _ in selected]
         self._model = model
-        self._names = [column.target.attname for column in columns]
+        self._annotations = compiler.annotation_col_map or {}
+        self._names = [column.target.attname for column in columns[: len(columns) - len(self._annotations)]]
         self._converters = [
             (at, [_unbound(convert, connection) for convert in each], column)
             for at, (each, column) in compiler.get_converters(columns).items()
@@ -126,7 +135,10 @@ class _Columns:
             for convert in functions:
                 bound = getattr(connection.ops, convert) if isinstance(convert, str) else convert
                 values[at] = bound(values[at], column, connection)
-        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
+        found = self._model.from_db(DEFAULT_DB_ALIAS, self._names, values[: len(self._names)])
+        for name, at in self._annotations.items():
+            setattr(found, name, values[at])
+        return found
 
 
 def _parameters(fields: Sequence[Any], values: Sequence[Any], connection: BaseDatabaseWrapper) -> list[Any]:

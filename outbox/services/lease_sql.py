@@ -1,6 +1,6 @@
-"""The two statements of every batch that claim and move a cursor; composed by the ORM each takes ten times the CPU.
+"""Statements of every pass about its cursors; composed by the ORM each takes ten times the CPU.
 
-True when the cursor was as the caller believes. Times are the database's.
+A claim or a move is true when the cursor was as the caller believes. Times are the database's.
 """
 
 from typing import Any
@@ -47,6 +47,13 @@ def move(*, subscriber: str, shard: int, token: int, position: int, to: int, sec
             "seconds": seconds,
         },
     )
+
+
+def cursors_per_subscriber() -> dict[str, int]:
+    """Of those that have any."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT subscriber, COUNT(*) FROM {_TABLE} GROUP BY subscriber")
+        return dict(cursor.fetchall())
 
 
 def _update(sql: str, parameters: dict[str, Any]) -> bool:

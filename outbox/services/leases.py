@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Count, DateTimeField, Value
+from django.db.models import DateTimeField, Value
 
 from config.kernel import db
 from outbox.models import SEQUENCER, SHARDS, Cursor, seconds_from_now
@@ -114,7 +114,7 @@ def backoff_seconds(*, failures: int) -> float:
 
 def create_missing_cursors(*, subscribers: Iterable[Subscriber]) -> None:
     """Give the sequencer and every subscriber that is new a cursor per shard; without a transaction when none is."""
-    counted = dict(Cursor.objects.values_list("subscriber").annotate(Count("pk")).order_by())
+    counted = lease_sql.cursors_per_subscriber()
     starts = {SEQUENCER: True} | {subscriber.name: subscriber.from_beginning for subscriber in subscribers}
     for name, from_beginning in starts.items():
         if counted.get(name, 0) < SHARDS:

@@ -10,7 +10,8 @@ from collections.abc import Collection
 from django.conf import settings
 
 from config.kernel.errors import Unavailable
-from outbox.models import SEQUENCER, Cursor
+from config.kernel.prepared import Select
+from outbox.models import Cursor
 from outbox.services import delivery, leases, sequencing
 from outbox.services.leases import Lease, LeaseLost
 from outbox.services.run import Run, Stop
@@ -23,6 +24,10 @@ logger = logging.getLogger(__name__)
 REST_FACTOR = 4
 MAX_REST_SECONDS = 1.0
 """How long to gather events after a pass that was not behind: so many times as long as the pass took, at most this."""
+
+_unsequenced = Select(Cursor.objects.claimable().with_unsequenced_events())
+_undelivered = Select(Cursor.objects.claimable().with_undelivered_events())
+_failing = Select(Cursor.objects.filter(failures__gt=0))
 
 PATIENCE_SECONDS = 1.0
 """A subscriber that has taken longer than this leaves its other shards to the next pass: the others wait no longer."""
@@ -110,7 +115,7 @@ def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection
 
 
 def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
-    cursors = list(Cursor.objects.claimable().with_unsequenced_events())
+    cursors = _unsequenced.all()
     random.shuffle(cursors)
     for cursor in cursors:
         if stop():
@@ -132,9 +137,11 @@ def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
 
 
 def _deliver_all(progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop) -> None:
+    if not subscribers:
+        return
     spent_seconds: dict[str, float] = dict.fromkeys(subscribers, 0)
-    cursors = Cursor.objects.claimable().with_undelivered_events().filter(subscriber__in=subscribers)
-    for cursor in _by_health(list(cursors)):
+    cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in subscribers]
+    for cursor in _by_health(cursors):
         if stop():
             return
         if (spent := spent_seconds[cursor.subscriber]) > PATIENCE_SECONDS:
@@ -178,8 +185,7 @@ def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, bat
 
 def _by_health(cursors: list[Cursor]) -> list[Cursor]:
     """In random order, subscribers that could not be reached lately last: each costs the others one timeout a pass."""
-    failing = Cursor.objects.exclude(subscriber=SEQUENCER).filter(failures__gt=0)
-    ailing = set(failing.values_list("subscriber", flat=True))
+    ailing = {cursor.subscriber for cursor in _failing.all()}
     random.shuffle(cursors)
     return sorted(cursors, key=lambda cursor: cursor.subscriber in ailing)
 

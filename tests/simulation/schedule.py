@@ -46,7 +46,7 @@ def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int
         for _ in range(rng.randint(1, 3)):
             any_of(MEANWHILE, rng)(world, rng)
 
-    world = World(seed=seed, clock=clock, secret=template.secret, meanwhile=meanwhile)
+    world = World(seed=seed, clock=clock, consumer=template.consumer, meanwhile=meanwhile)
     with world.running():
         violations = _make(world, seed, kept)
         world.tally.update(promises.reached())

@@ -65,7 +65,7 @@ class Template:
         call_command("migrate", verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute(subscribers.EFFECTS)
-        self.secret = ApiConsumer().secret
+        self.consumer = ApiConsumer()
         outbox.relay_once()
         self._pristine = sqlite3.connect(":memory:")
         connection.connection.backup(self._pristine)
@@ -104,7 +104,7 @@ class World:
     """`violations` is what must never be there. A calm one has no faults and nobody comes in between."""
 
     def __init__(
-        self, *, seed: int, clock: VirtualTime, secret: str, meanwhile: Callable[[random.Random], None]
+        self, *, seed: int, clock: VirtualTime, consumer: ApiConsumer, meanwhile: Callable[[random.Random], None]
     ) -> None:
         self.clock = clock
         self.ids = CountedIds(clock)
@@ -117,7 +117,7 @@ class World:
         self.processes = Processes(meanwhile=meanwhile, violations=self.violations)
         self.broker = Broker(step=self.processes.pass_step)
         self.far_end = subscribers.FarEnd(step=self.processes.pass_step)
-        self.consumer = ApiConsumer(secret=secret)
+        self.consumer = consumer
         self.requests: list[Request] = []
         self.transfers: set[str] = set()
         """References of money that a client was told has been taken note of."""

@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import DatabaseError, connection, models
-from django.db.models import F
+from django.db.models import F, Q
 from django.test.utils import CaptureQueriesContext
 
 from config.kernel import db, prepared
@@ -30,6 +30,9 @@ BY_NAME = Select(Shelf.objects.order_by("-id"), "name")
 BY_BOTH = Select(Shelf.objects.order_by("-id"), "name", "currency")
 BY_CURRENCY = Select(Shelf.objects.order_by("-id"), "currency", limit=2)
 BY_ID = Select(Shelf.objects.all(), "id")
+ANNOTATED = Select(
+    Shelf.objects.filter(currency="EUR").annotate(more=F("amount") + 2, is_dear=Q(amount__gt=4)), "name", limit=1
+)
 LOCKED = Select(Shelf.objects.select_for_update(), "id")
 
 
@@ -74,6 +77,19 @@ def test_a_value_is_data_whatever_it_holds() -> None:
     put("%s'; --")
     assert [shelf.name for shelf in BY_NAME.all("%s'; --")] == ["%s'; --"]
     assert BY_NAME.all("' OR ''='") == []
+
+
+def test_the_querysets_own_values_and_annotations_stay() -> None:
+    """Among those that are given, each at its place; what is computed is converted and an attribute."""
+    Shelf.objects.create(name="c", amount=5, currency="USD")
+    Shelf.objects.create(name="a", amount=7, currency="EUR")
+    Shelf.objects.create(name="b", amount=1, currency="EUR")
+    assert ANNOTATED.all("c") == []
+    [found] = ANNOTATED.all("a")
+    assert (found.amount, vars(found)["more"], vars(found)["is_dear"]) == (7, 9, True)
+    other = ANNOTATED.one("b")
+    assert other is not None
+    assert (vars(other)["more"], vars(other)["is_dear"]) == (3, False)
 
 
 @pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has no row locks")
