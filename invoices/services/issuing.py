@@ -12,6 +12,7 @@ from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict, FieldError, Invalid
 from config.kernel.fields import by_id
+from config.kernel.prepared import Select
 from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -19,6 +20,8 @@ from invoices.ledger.models import JournalKind
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.services.retry_policy import RetryPolicy
 from outbox import services as outbox
+
+_locked_by_order = Select(Invoice.objects.select_for_update(), "owner", "order_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,13 +97,13 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     """Requires a transaction. The locked invoice of `new.order_id`, issued if new. Raises OrderAmountDiffers."""
     db.require_transaction()
     assert new.order_id is not None
-    invoice = _lock_order(actor, new.order_id)
+    invoice = _locked_by_order.one(actor.owner, new.order_id)
     if invoice is None:
         try:
             with db.one_insert():
                 invoice = _issue(new=new, actor=actor, key=None)
         except IntegrityError:
-            invoice = _lock_order(actor, new.order_id)
+            invoice = _locked_by_order.one(actor.owner, new.order_id)
             if invoice is None:
                 raise
     if (invoice.amount, invoice.currency) != (new.amount, new.currency):
@@ -108,10 +111,6 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
             order_id=new.order_id, invoice_id=invoice.id, amount=invoice.amount, currency=invoice.currency
         )
     return invoice
-
-
-def _lock_order(actor: Principal, order_id: str) -> Invoice | None:
-    return Invoice.objects.select_for_update().filter(owner=actor.owner, order_id=order_id).first()
 
 
 def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Invoice:

@@ -64,7 +64,7 @@ def relay(world: World, rng: random.Random) -> None:
 def trouble_subscriber(world: World, rng: random.Random) -> None:
     """It goes down, or comes back; or there is an event that it cannot take."""
     world.far_end.is_down = not world.far_end.is_down and rng.random() < 0.5
-    event = one(rng, list(OutboxEvent.objects.order_by("id").values_list("id", flat=True)))
+    event = one(rng, OutboxEvent.objects.order_by("id").values_list("id", flat=True))
     if event is not None and rng.random() < 0.3:
         world.far_end.poison = {event}
     world.trace.append(f"the subscriber is {'down' if world.far_end.is_down else 'up'}")
@@ -76,7 +76,7 @@ def deliver(world: World, rng: random.Random) -> None:
     webhook = world.core.webhooks.take_due(now=world.clock.now)
     if webhook is None:
         return
-    if rng.random() < 0.1 and not world.is_calm and _can_be_asked_for(world, webhook):
+    if rng.random() < 0.2 and not world.is_calm and _can_be_asked_for(world, webhook):
         world.core.webhooks.record(webhook, status_code=200, now=world.clock.now)
         world.trace.append(f"lost for good: {webhook.type}")
         return

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, TypeVar
 
 from config.api.principals import Principal
 from config.kernel.errors import DomainError
+from config.kernel.prepared import Select
 from invoices.models import Invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent
@@ -28,13 +29,22 @@ FEW = 3
 ODD = sorted(set(TOKENS) - {"tok_visa"})
 
 
-def one(rng: random.Random, rows: Sequence[T]) -> T | None:
+INVOICES = Select(Invoice.objects.order_by("id"))
+PAYMENTS = Select(Payment.objects.order_by("id"))
+REFUNDS = Select(Refund.objects.order_by("id"))
+RECEIPTS = Select(Receipt.objects.order_by("id"))
+EVENTS = Select(ProviderEvent.objects.order_by("id"))
+GIVEN_UP = Select(HeldEvent.objects.held().exclude(given_up_at=None).order_by("id"))
+
+
+def one(rng: random.Random, rows: Iterable[T]) -> T | None:
     """Any of them."""
-    return rng.choice(rows) if rows else None
+    choice = list(rows)
+    return rng.choice(choice) if choice else None
 
 
 def issue_invoice(world: World, rng: random.Random) -> None:
-    if Invoice.objects.count() >= FEW:
+    if len(INVOICES.all()) >= FEW:
         return
     amount = rng.randint(1, 50) * 100 + rng.randint(0, 1)
     what: dict[str, Any] = {"amount": amount}
@@ -49,7 +59,7 @@ def pay_order(world: World, rng: random.Random) -> None:
 
 
 def pay_invoice(world: World, rng: random.Random) -> None:
-    invoice = one(rng, list(Invoice.objects.order_by("id")))
+    invoice = one(rng, INVOICES.all())
     if invoice is not None:
         _ask_anew(world, rng, f"invoices/{invoice.id}/pay", _means(rng))
 
@@ -61,19 +71,19 @@ def _means(rng: random.Random) -> dict[str, Any]:
 
 
 def void(world: World, rng: random.Random) -> None:
-    invoice = one(rng, list(Invoice.objects.order_by("id")))
+    invoice = one(rng, INVOICES.all())
     if invoice is not None:
         world.ask(rng, Request(f"invoices/{invoice.id}/void", {}, ""))
 
 
 def cancel(world: World, rng: random.Random) -> None:
-    payment = one(rng, list(Payment.objects.exclude(status="succeeded").order_by("id")))
+    payment = one(rng, (each for each in PAYMENTS.all() if each.status != PaymentStatus.SUCCEEDED))
     if payment is not None:
         world.ask(rng, Request(f"payments/{payment.id}/cancel", {}, ""))
 
 
 def refund(world: World, rng: random.Random) -> None:
-    payment = one(rng, list(Payment.objects.filter(status=PaymentStatus.SUCCEEDED).order_by("id")))
+    payment = one(rng, (each for each in PAYMENTS.all() if each.status == PaymentStatus.SUCCEEDED))
     if payment is not None:
         amount = {"amount": rng.randint(1, payment.amount)} if rng.random() < 0.7 else {}
         _ask_anew(world, rng, f"payments/{payment.id}/refund", amount)
@@ -95,8 +105,8 @@ def _ask_anew(world: World, rng: random.Random, path: str, body: dict[str, Any])
 
 def settle_by_hand(world: World, rng: random.Random) -> None:
     """The bank statement has, or has not, what a manual payment or refund was waiting for."""
-    payment = one(rng, list(Payment.objects.filter(provider="manual").order_by("id")))
-    sent = one(rng, list(Refund.objects.filter(provider="manual").order_by("id")))
+    payment = one(rng, (each for each in PAYMENTS.all() if each.provider == "manual"))
+    sent = one(rng, (each for each in REFUNDS.all() if each.provider == "manual"))
     if sent is not None and rng.random() < 0.5:
         world.ask(rng, Request(f"refunds/{sent.id}/{rng.choice(['confirm', 'fail'])}", {}, ""))
     elif payment is not None and rng.random() < 0.3:
@@ -110,14 +120,14 @@ def settle_by_hand(world: World, rng: random.Random) -> None:
 
 def resolve(world: World, rng: random.Random) -> None:
     """Staff decides what nobody else could."""
-    payment = one(rng, list(Payment.objects.filter(status=PaymentStatus.REVIEW).order_by("id")))
+    payment = one(rng, (each for each in PAYMENTS.all() if each.status == PaymentStatus.REVIEW))
     if payment is not None:
         body = {"status": rng.choice(["succeeded", "failed"]), "disposition": rng.choice(["apply", "return", "keep"])}
         world.ask(rng, Request(f"payments/{payment.id}/resolve", body, ""))
 
 
 def dispose(world: World, rng: random.Random) -> None:
-    receipt = one(rng, list(Receipt.objects.filter(amount_unapplied__gt=0).order_by("id")))
+    receipt = one(rng, (each for each in RECEIPTS.all() if each.amount_unapplied))
     if receipt is not None:
         body = {"disposition": rng.choice(["apply", "return", "split"])}
         world.ask(rng, Request(f"receipts/{receipt.id}/dispose", body, ""))
@@ -125,8 +135,8 @@ def dispose(world: World, rng: random.Random) -> None:
 
 def ask_provider_now(world: World, rng: random.Random) -> None:
     """Staff does not want to wait for the schedule."""
-    payment = one(rng, list(Payment.objects.filter(status__in=IN_FLIGHT).order_by("id")))
-    going = one(rng, list(Refund.objects.filter(status__in=REFUND_LIVE).order_by("id")))
+    payment = one(rng, (each for each in PAYMENTS.all() if each.status in IN_FLIGHT))
+    going = one(rng, (each for each in REFUNDS.all() if each.status in REFUND_LIVE))
     if going is not None and (payment is None or rng.random() < 0.5):
         world.start(
             "ask about a refund",
@@ -144,7 +154,7 @@ def ask_provider_now(world: World, rng: random.Random) -> None:
 
 
 def replay_any(world: World, rng: random.Random) -> None:
-    event = one(rng, list(ProviderEvent.objects.order_by("id")))
+    event = one(rng, EVENTS.all())
     if event is not None:
         replay(world, rng, event)
 
@@ -162,7 +172,7 @@ def replay(world: World, rng: random.Random, event: ProviderEvent) -> None:
 def requeue(world: World, rng: random.Random) -> None:
     """Staff has the subscriber mended, and what it could not take is sent again."""
     world.far_end.poison.clear()
-    held = one(rng, list(HeldEvent.objects.held().exclude(given_up_at=None).order_by("id")))
+    held = one(rng, GIVEN_UP.all())
     if held is not None:
         world.start(
             "requeue",

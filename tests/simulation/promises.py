@@ -85,6 +85,16 @@ def booked_twice() -> Iterator[str]:
             yield f"{reference} has {count} receipts"
 
 
+def without_its_books(core: SimulatorCore) -> Iterator[str]:
+    """What webhooks and questions have to bring about, before the provider's books are compared with ours."""
+    yield from still_going()
+    booked = set(Receipt.objects.values_list("provider_reference", flat=True))
+    sent = {payment.pk: payment for payment in Payment.objects.all()}
+    for charge in core.charges():
+        if charge.status == "succeeded" and charge.id not in booked:
+            yield f"{charge.id} of {sent.get(charge.reference)!r} is booked by its webhook or when we ask, and was not"
+
+
 def at_the_end(world: World) -> Iterator[str]:
     """Of a world in which nothing is left to do."""
     yield from world.violations
@@ -110,16 +120,21 @@ def unbalanced() -> Iterator[str]:
 
 def still_under_way(core: SimulatorCore) -> Iterator[str]:
     """With nothing going wrong any more everything ends, and a person is asked only what nobody else can tell."""
-    for payment in Payment.objects.filter(status__in=AWAITED):
-        yield f"{payment.id} is still {payment.status}"
-    for refund in Refund.objects.filter(status__in=REFUND_LIVE):
-        yield f"{refund.id} is still {refund.status}"
+    yield from still_going()
     for payment in Payment.objects.filter(status=PaymentStatus.REVIEW):
         is_known = any(charge.status != "pending" for charge in core.charges(reference=payment.id))
         if is_known and not payment.payment_method.startswith("tok_wrong"):
             yield f"{payment.id} is in review, and the provider knows how it ended: {payment.failure_message}"
     for event in ProviderEvent.objects.filter(status__in=["received", "parked", "dead"]):
         yield f"{event.type} {event.event_id} is {event.status}: {event.error}"
+
+
+def still_going() -> Iterator[str]:
+    """Payments and refunds that nobody knows the end of."""
+    for payment in Payment.objects.filter(status__in=AWAITED):
+        yield f"{payment.id} is still {payment.status}"
+    for refund in Refund.objects.filter(status__in=REFUND_LIVE):
+        yield f"{refund.id} is still {refund.status}"
 
 
 def unlike_the_provider(core: SimulatorCore) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from tests.simulation import promises
 from tests.simulation.moves import MEANWHILE, MOVES, any_of
-from tests.simulation.settling import settle
+from tests.simulation.settling import compare_books, settle
 from tests.simulation.virtual import EPOCH, VirtualTime
 from tests.simulation.world import Template, World
 
@@ -62,7 +62,9 @@ def _make(world: World, seed: int, kept: Sequence[int]) -> list[str]:
             return violations
     world.trace.append("settling")
     settle(world)
-    return list(promises.at_the_end(world))
+    unsettled = list(promises.without_its_books(world.core))
+    compare_books(world)
+    return unsettled + list(promises.at_the_end(world))
 
 
 def _make_one(world: World, number: int, rng: random.Random) -> None:

@@ -10,13 +10,11 @@ from django.conf import settings
 from django.db import connection
 
 from config.celery import app
-from outbox.models import HeldEvent
 from payments import services
-from payments.models import Payment, Refund
 from payments.states import REFUND_LIVE, PaymentStatus
 from tests.simulation.moves import deliver, work
 from tests.simulation.network import wire
-from tests.simulation.people import replay, requeue
+from tests.simulation.people import GIVEN_UP, PAYMENTS, REFUNDS, replay, requeue
 from tests.simulation.virtual import EPOCH
 from tests.simulation.world import QUIET, Request, World
 from webhooks.inbound.models import ProviderEvent
@@ -61,7 +59,6 @@ def settle(world: World) -> None:
         _work_off(world, rng)
         if not (_ask_people(world, rng) or _pass_to_what_is_due(world)):
             break
-    _reconcile(world, rng)
 
 
 def _settle_at_provider(world: World) -> None:
@@ -118,17 +115,20 @@ def _webhook_is_due(world: World) -> bool:
 def _ask_people(world: World, rng: random.Random) -> bool:
     """Whether anything waited for a person: a transfer, a refund nobody knows of, what a subscriber could not take."""
     asked = []
-    for payment in Payment.objects.filter(provider="manual", status=PaymentStatus.PROCESSING):
-        asked.append(Request(f"payments/{payment.id}/confirm", {}, ""))
-    for refund in Refund.objects.filter(status__in=REFUND_LIVE, available_at=None):
+    for payment in PAYMENTS.all():
+        if payment.provider == "manual" and payment.status == PaymentStatus.PROCESSING:
+            asked.append(Request(f"payments/{payment.id}/confirm", {}, ""))
+    for refund in REFUNDS.all():
+        if refund.status not in REFUND_LIVE or refund.available_at is not None:
+            continue
         there = world.core.refunds(reference=refund.id)
         done = refund.provider == "manual" or any(each.status == "succeeded" for each in there)
         asked.append(Request(f"refunds/{refund.id}/{'confirm' if done else 'fail'}", {}, ""))
     for request in asked:
         world.ask(rng, request)
-    held = HeldEvent.objects.held().exclude(given_up_at=None).exists()
+    held = GIVEN_UP.all()
     requeue(world, rng)
-    return held or bool(asked)
+    return bool(held or asked)
 
 
 def _pass_to_what_is_due(world: World) -> bool:
@@ -144,8 +144,9 @@ def _pass_to_what_is_due(world: World) -> bool:
     return bool(later)
 
 
-def _reconcile(world: World, rng: random.Random) -> None:
+def compare_books(world: World) -> None:
     """The whole time, by the provider's books: what nobody has heard of is booked. Staff replays what fits only now."""
+    rng = random.Random(0)
     world.clock.pass_by(settings.SETTLEMENT_DELAY_SECONDS + 1)
     until = datetime.datetime.fromtimestamp(world.clock.now, datetime.UTC)
     since = datetime.datetime.fromtimestamp(EPOCH - 3600, datetime.UTC)
