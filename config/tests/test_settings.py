@@ -89,12 +89,6 @@ def test_production_starts_with_a_good_environment() -> None:
     assert load(GOOD, tell=tell) == "False manual ['manual'] pay.example.com"
 
 
-@pytest.mark.parametrize(("name", "value"), FIRST.items())
-def test_production_does_not_start_with_one_variable_wrong(name: str, value: str) -> None:
-    """One line for it, and nothing else."""
-    assert named(load(GOOD | {name: value})) == [name]
-
-
 @pytest.mark.parametrize(("name", "value"), REFUSED)
 def test_production_refuses_each_by_name_and_keeps_it_secret(
     name: str, value: str, monkeypatch: pytest.MonkeyPatch

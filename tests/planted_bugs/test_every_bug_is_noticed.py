@@ -38,7 +38,7 @@ def edits() -> Iterable[Edit]:
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("bug", BY_SIMULATION, ids=lambda bug: bug.name.replace(" ", "-"))
 def test_the_simulation_notices(bug: Bug, tmp_path: Path) -> None:
-    """It names a seed, shrinks it, and the shorter schedule breaks the same promise again."""
+    """It names a seed and shrinks it; the shorter schedule breaks the same promise again, and without the bug none."""
     copy = copied_with(bug, tmp_path)
     found = simulate(copy, "--seeds", str(SEEDS), "--jobs", "1", "--enough", "1")
     assert found.returncode == 1, found.stdout[-5000:]
@@ -48,11 +48,13 @@ def test_the_simulation_notices(bug: Bug, tmp_path: Path) -> None:
     replayed = simulate(copy, *again.split())
     assert replayed.returncode == 1
     assert found.stdout.splitlines()[1] in replayed.stdout.splitlines()
+    clean = simulate(ROOT, *again.split())
+    assert clean.returncode == 0, clean.stdout[-5000:]
 
 
-def simulate(copy: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def simulate(tree: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "-m", "tests.simulation", *arguments]
-    return subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=1000)
+    return subprocess.run(command, cwd=tree, capture_output=True, text=True, timeout=1000)
 
 
 @pytest.mark.long

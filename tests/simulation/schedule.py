@@ -74,6 +74,7 @@ def _make_one(world: World, number: int, rng: random.Random) -> None:
         move = any_of(MOVES, rng)
         move(world, rng)
     world.tally["moves"] += 1
+    world.tally[f"times {move.__name__}"] += 1
     world.trace.insert(told, f"{number:3} {move.__name__} at {world.clock.now - EPOCH:.1f} s")
 
 
