@@ -1,4 +1,4 @@
-"""Clients that create invoices, pay, cancel and refund, and send again, with the same key, what got no answer."""
+"""Clients that create invoices, void, pay, cancel and refund, and send again, with its key, what got no answer."""
 
 import contextlib
 import random
@@ -57,6 +57,9 @@ class Client(threading.Thread):
 
     def _shop(self) -> None:
         invoice = self._create("invoices", {"amount": self._chance.randint(100, 99_999), "currency": "EUR"})
+        if self._chance.random() < 0.1:
+            self._expect(self._send("POST", f"invoices/{invoice['id']}/void"), 200, 409)
+            return
         token = self._chance.choices(list(TOKENS), list(TOKENS.values()))[0]
         payment = self._create(f"invoices/{invoice['id']}/pay", {"payment_method": token})
         if token == "tok_pending" or self._chance.random() < 0.1:

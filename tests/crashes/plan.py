@@ -22,6 +22,7 @@ STEPS: Plan = {
     "web": [
         *_transaction(
             "invoices.issuing.create_invoice",
+            "invoices.settling.void_invoice",
             "payments.requesting.unless_paid_meanwhile",
             "payments.refunds.requesting.request",
             "payments.cancelling.cancel_payment",
