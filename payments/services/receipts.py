@@ -18,6 +18,7 @@ from payments.providers import registry
 from payments.providers.base import Succeeded
 from payments.states import DisputeStatus, ReceiptStatus
 
+_held = Select(Receipt.objects.filter(amount_unapplied__gt=0).order_by("id"), "invoice")
 _by_capture = Select(Receipt.objects.all(), "provider", "provider_account", "provider_reference")
 
 
@@ -132,7 +133,7 @@ def held_for(invoice: Invoice) -> Iterable[Receipt]:
     Receipts change only under their invoice's lock, so they need none of their own; taking it would wait for other
     invoices' uncommitted receipts wherever the database reads by status.
     """
-    return Receipt.objects.filter(invoice=invoice, amount_unapplied__gt=0).order_by("id")
+    return _held.all(invoice.id)
 
 
 def holder(provider: str) -> str:

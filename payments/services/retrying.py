@@ -86,7 +86,7 @@ def _retry(invoice_id: str) -> bool:
     latest = _latest(invoice)
     with correlation.bind(correlation.accept_or_new(latest.correlation_id), invoice_id=invoice.id):
         if obstacle := _obstacle(invoice, latest):
-            logger.error("invoice %s is not tried again: %s", invoice.id, obstacle)
+            logger.warning("invoice %s is not tried again: %s", invoice.id, obstacle)
             stop(invoice=invoice, actor=ACTOR, reason=obstacle)
             return False
         terms = PaymentTerms(provider=latest.provider, payment_method=latest.payment_method)
