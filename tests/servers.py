@@ -35,6 +35,7 @@ MARIADB_OPTIONS = [
     "--innodb-buffer-pool-size=256M",
     "--innodb-flush-log-at-trx-commit=0",
     "--innodb-doublewrite=0",
+    "--innodb-file-per-table=0",
     "--skip-log-bin",
     "--skip-name-resolve",
 ]

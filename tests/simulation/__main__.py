@@ -21,18 +21,21 @@ examples:
 def main() -> int:
     arguments = _arguments()
     if arguments.seed is not None:
-        return 0 if seeds.replay(arguments.seed, arguments.moves) else 1
+        return 0 if seeds.replay(arguments.seed, arguments.moves or range(arguments.length)) else 1
     started = time.perf_counter()
-    tally = _run(range(arguments.first, arguments.first + arguments.seeds), arguments.jobs, arguments.enough)
+    numbers = range(arguments.first, arguments.first + arguments.seeds)
+    tally = _run(numbers, arguments.jobs, length=arguments.length, enough=arguments.enough)
     for what, count in sorted(tally.items()):
         print(f"{count:9,} {what or 'processes with nothing wrong'}")
     print(f"{time.perf_counter() - started:.0f} s on {arguments.jobs} processes")
     return 1 if tally[seeds.BROKEN] else 0
 
 
-def _run(numbers: range, jobs: int, enough: int) -> "collections.Counter[str]":
+def _run(numbers: range, jobs: int, *, length: int, enough: int) -> "collections.Counter[str]":
     with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        found = pool.map(functools.partial(seeds.run_all, enough=enough), [numbers[n::jobs] for n in range(jobs)])
+        found = pool.map(
+            functools.partial(seeds.run_all, length=length, enough=enough), [numbers[n::jobs] for n in range(jobs)]
+        )
     return sum(found, collections.Counter({seeds.BROKEN: 0}))
 
 
@@ -45,6 +48,7 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--seeds", type=int, default=1000, help="how many (default: 1000)")
     parser.add_argument("--first", type=int, default=1, help="the first of them (default: 1)")
+    parser.add_argument("--length", type=int, default=50, help="moves in each (default: 50)")
     parser.add_argument("--enough", type=int, default=3, help="a process stops after so many that break a promise (3)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: one a processor)")
     parser.add_argument("--seed", type=int, help="run this one and print all that happened")

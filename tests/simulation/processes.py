@@ -66,6 +66,7 @@ class Processes:
         self._meanwhile = meanwhile
         self._violations = violations
         self._stack: list[Process] = []
+        self.steps = 0
 
     @property
     def depth(self) -> int:
@@ -115,6 +116,7 @@ class Processes:
         process = self._stack[-1]
         if process.is_dead:
             raise Killed()
+        self.steps += not process.is_calm
         if not (is_in_transaction() or connection.in_atomic_block):
             self._wait(process)
         if not process.fails(kind):

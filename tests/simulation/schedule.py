@@ -14,7 +14,8 @@ from tests.simulation.settling import compare_books, settle
 from tests.simulation.virtual import EPOCH, VirtualTime
 from tests.simulation.world import Template, World
 
-STEPS = 50
+MOVES_A_SEED = 50
+FEW_STEPS = 50
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,9 +37,9 @@ class Outcome:
         return re.sub(r"\w+_\w{20,}|\d+", "…", self.violations[0]) if self.violations else ""
 
 
-def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int] | None = None) -> Outcome:
-    """Make the moves of `seed`, or only those that are `kept`; then let everything end."""
-    kept = tuple(range(STEPS) if kept is None else kept)
+def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int] = range(MOVES_A_SEED)) -> Outcome:
+    """Make those moves of `seed` whose numbers are `kept`; then let everything end."""
+    kept = tuple(kept)
     template.restore()
     clock.start_over()
 
@@ -50,6 +51,8 @@ def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int
     with world.running():
         violations = _make(world, seed, kept)
         world.tally.update(promises.reached())
+    world.tally["steps"] += world.processes.steps
+    world.tally[f"seeds of fewer than {FEW_STEPS} steps"] += world.processes.steps < FEW_STEPS
     return Outcome(seed, kept, violations, world.trace, world.tally)
 
 

@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 BROKEN = "seeds that break a promise"
 
 
-def run_all(seeds: Sequence[int], *, enough: int) -> "collections.Counter[str]":
-    """What was counted in all of them. One that breaks a promise is told as soon as it has been shrunk."""
+def run_all(seeds: Sequence[int], *, length: int, enough: int) -> "collections.Counter[str]":
+    """What was counted in all of them, of `length` moves each.
+
+    One that breaks a promise is told as soon as it has been shrunk.
+    """
     _set_up()
     from tests.simulation import schedule
     from tests.simulation.world import virtual_process
@@ -22,7 +25,7 @@ def run_all(seeds: Sequence[int], *, enough: int) -> "collections.Counter[str]":
     with virtual_process() as (clock, template):
         gc.freeze()  # what is loaded stays: going through it again and again costs a tenth of a seed
         for seed in seeds:
-            outcome = schedule.run(clock, template, seed=seed)
+            outcome = schedule.run(clock, template, seed=seed, kept=range(length))
             tally.update(outcome.tally)
             tally["seeds"] += 1
             if outcome.violations:
@@ -33,7 +36,7 @@ def run_all(seeds: Sequence[int], *, enough: int) -> "collections.Counter[str]":
     return tally
 
 
-def replay(seed: int, moves: Sequence[int] | None) -> bool:
+def replay(seed: int, moves: Sequence[int]) -> bool:
     """Prints all that happened; whether nothing was wrong."""
     _set_up()
     from tests.simulation import schedule

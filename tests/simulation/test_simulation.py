@@ -12,9 +12,10 @@ from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 from tests.architecture.source import ROOT
 from tests.simulation.moves import MOVES
 
-QUICK = [pytest.param(first, 250, id=f"{first}-{first + 249}") for first in range(1, 1000, 250)]
+QUICK = pytest.param(1, 1000, 25, id="1-1000")
 LONG = [
-    pytest.param(first, 1250, id=f"{first}-{first + 1249}", marks=pytest.mark.long) for first in range(1, 10_000, 1250)
+    pytest.param(first, 1250, 50, id=f"{first}-{first + 1249}", marks=pytest.mark.long)
+    for first in range(1, 10_000, 1250)
 ]
 EVENTS = {
     *(f"invoice.{status}" for status in (*InvoiceStatus, "created", "reopened", "voided")),
@@ -40,16 +41,17 @@ def simulate(*arguments: str, hash_seed: int = 0) -> "subprocess.CompletedProces
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("first", "seeds"), [*QUICK, *LONG])
-def test_no_seed_breaks_a_promise(first: int, seeds: int) -> None:
+@pytest.mark.parametrize(("first", "seeds", "moves"), [QUICK, *LONG])
+def test_no_seed_breaks_a_promise(first: int, seeds: int, moves: int) -> None:
     """And among them everything comes about that can: every move, every state of every machine, every kind of fault."""
-    found = simulate("--first", str(first), "--seeds", str(seeds), "--jobs", "1")
+    found = simulate("--first", str(first), "--seeds", str(seeds), "--length", str(moves), "--jobs", "2")
     assert found.returncode == 0, found.stdout[-20_000:] + found.stderr[-5000:]
     counted = {
         name: int(n.replace(",", "")) for n, name in re.findall(r"^ *([\d,]+) (.+)$", found.stdout, re.MULTILINE)
     }
     assert counted["seeds"] == seeds
-    assert counted["moves"] == 50 * seeds
+    assert counted["moves"] == moves * seeds
+    assert "seeds of fewer than 50 steps" not in counted
     assert counted.keys() >= EVENTS | {f"times {move.__name__}" for move in MOVES}
     assert {fault for fault in FAULTS if not any(name.startswith(f"{fault} ") for name in counted)} == set()
 
