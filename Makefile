@@ -12,7 +12,7 @@ export PYTHONDONTWRITEBYTECODE :=
 CHECK_ENV := DJANGO_SETTINGS_MODULE=config.settings.test DATABASE_URL=sqlite://:memory: REDIS_URL=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long simulate mutants check fmt lock schema states bench profile clean venv-core venv-dev venv-bench venv-mutants
+.PHONY: help run test test-long simulate mutants check fmt lock schema states events bench profile clean venv-core venv-dev venv-bench venv-mutants
 
 help: ## Show what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,9 +71,12 @@ schema: venv-dev ## Write docs/openapi.yaml from the code
 states: venv-dev ## Write docs/states.md from the code
 	$(CHECK_ENV) $(BIN)/python manage.py draw_states
 
+events: venv-dev ## Write docs/events.json and docs/events.md from the code; refuses what would break subscribers
+	$(CHECK_ENV) $(BIN)/python manage.py event_catalogue
+
 lock: venv-dev ## Compile pyproject.toml into the hashed locks; UPGRADE=--upgrade for newer versions
-	$(LOCK) --extra mysql --extra flower --extra dev --output-file requirements-dev.txt
-	$(LOCK) --extra mysql --extra flower --output-file requirements.txt
+	$(LOCK) --extra mysql --extra flower --extra kafka --extra rabbitmq --extra dev --output-file requirements-dev.txt
+	$(LOCK) --extra mysql --extra flower --extra kafka --extra rabbitmq --output-file requirements.txt
 	$(LOCK) --output-file requirements-core.txt
 	$(COMPILE) bench/requirements.in --output-file bench/requirements.txt
 	$(COMPILE) tests/mutants/requirements.in --output-file tests/mutants/requirements.txt

@@ -36,5 +36,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("invoices.api.urls")),
     path("api/v1/", include("payments.api.urls")),
+    path("api/v1/", include("outbox.api.urls")),
     path("webhooks/", include("webhooks.inbound.api.urls")),
 ]

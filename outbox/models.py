@@ -63,7 +63,10 @@ class OutboxEvent(models.Model):
             models.UniqueConstraint(fields=["aggregate_id", "sequence"], name="outbox_event_aggregate_sequence"),
             models.UniqueConstraint(fields=["shard", "position"], name="outbox_event_shard_position"),
         ]
-        indexes = [models.Index(fields=["correlation_id"], name="outbox_event_correlation")]
+        indexes = [
+            models.Index(fields=["correlation_id"], name="outbox_event_correlation"),
+            models.Index(fields=["type"], name="outbox_event_type"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.type} {self.id}"

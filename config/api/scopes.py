@@ -12,4 +12,5 @@ SCOPES: dict[str, str] = {
     "receipts:read": "See receipts: money that arrived.",
     "receipts:write": "End reviews, and decide what becomes of money that pays nothing.",
     "disputes:read": "See disputes.",
+    "events:read": "See everything that has happened.",
 }

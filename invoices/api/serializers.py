@@ -12,6 +12,7 @@ from config.kernel import money
 from config.kernel.prepared import Select
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice, RetryPolicy
+from outbox.api.serializers import EventSerializer
 from outbox.models import OutboxEvent
 from payments.api.serializers import PaymentSerializer
 from payments.models import Payment
@@ -139,18 +140,6 @@ class LineSerializer(OutputSerializer[InvoiceLine]):
     class Meta:
         model = InvoiceLine
         fields = ["description", "quantity", "unit_amount", "tax_amount", "amount"]
-        read_only_fields = fields
-
-
-class EventSerializer(OutputSerializer[OutboxEvent]):
-    """One thing that happened; `sequence` is gap-free per invoice or customer."""
-
-    id = serializers.CharField(read_only=True)
-    data = serializers.DictField(read_only=True)  # type: ignore[assignment]
-
-    class Meta:
-        model = OutboxEvent
-        fields = ["id", "type", "sequence", "actor", "reason", "occurred_at", "correlation_id", "data"]
         read_only_fields = fields
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 
 from config.kernel import ids
+from config.kernel.errors import NotFound
 from outbox.models import OutboxEvent
 from outbox.services.leases import Lease
 from outbox.services.run import Batch
@@ -29,6 +30,12 @@ _TYPES = f"""
     FROM (SELECT type, position FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s) AS next
     GROUP BY type
 """
+
+
+class EventNotFound(NotFound):
+    """There is no event {id}."""
+
+    code = "event_not_found"
 
 
 def for_publisher(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[PublishedEvent]:

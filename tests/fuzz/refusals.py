@@ -37,6 +37,7 @@ REFUSALS = [
     Refusal("GET /api/v1/refunds", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/receipts", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/disputes", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/events", "cursor", "invalid_cursor", "opaque"),
     Refusal("POST /api/v1/invoices", "lines", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),

@@ -213,6 +213,7 @@ PARAMETERS |= {
     "/refunds": [*OF_MONEY, "receipt", "created_from", "created_before"],
     "/receipts": [*OF_MONEY, "received_from", "received_before"],
     "/disputes": [*OF_MONEY, "opened_from", "opened_before"],
+    "/events": ["type", "aggregate", "correlation_id", "occurred_from", "occurred_before", "limit", "cursor"],
 }
 ODD_INSTANTS = [
     "2026-11-20T12:00:00Z",
@@ -296,6 +297,7 @@ BODIES = {
         ("GET", "/receipts/{receipt_id}"),
         ("POST", "/receipts/{receipt_id}/dispose"),
         ("GET", "/disputes/{dispute_id}"),
+        ("GET", "/events/{event_id}"),
     ],
 )
 def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
