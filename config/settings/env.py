@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 import dj_database_url
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+from config.settings.env_publishers import PublisherEnv, redis_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 INSECURE_KEY = "insecure-and-for-local-use-only"
@@ -28,7 +30,7 @@ Words = Annotated[list[str], NoDecode]
 """Written with commas between them."""
 
 
-class Env(BaseSettings):
+class Env(PublisherEnv):
     """Names are upper case in the environment: SECRET_KEY, DATABASE_URL, … An empty value is the default."""
 
     model_config = SettingsConfigDict(
@@ -108,14 +110,7 @@ class Env(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_a_redis(cls, value: str) -> str:
-        try:
-            parts = urlsplit(value)
-            is_known = bool(parts.hostname) and parts.port != 0 and not parts.fragment
-        except ValueError:  # its text holds parts of the password
-            is_known = False
-        if value and not (is_known and re.fullmatch(r"rediss?://[^/\s]+(/\d*)?(\?\S*)?", value)):
-            raise ValueError("set redis://host:6379/0, or rediss://… for TLS")
-        return value
+        return redis_address(value)
 
     @field_validator("simulator_url")
     @classmethod

@@ -7,6 +7,8 @@ Patterns are `fnmatch` patterns over event types.
 
 from typing import Any
 
+from config.settings.env import env
+
 EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
     "release_parked": {
         "handler": "webhooks.inbound.services.release_parked",
@@ -17,3 +19,29 @@ EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
 EVENT_PUBLISHERS: dict[str, dict[str, Any]] = {
     "log": {"class": "outbox.subscribers.log.LogPublisher", "events": ["*"]},
 }
+if env.publish_to_redis_url:
+    EVENT_PUBLISHERS["redis"] = {
+        "class": "outbox.subscribers.redis_streams.RedisStreamPublisher",
+        "events": ["*"],
+        "options": {
+            "url": env.publish_to_redis_url,
+            "stream": env.publish_to_redis_stream,
+            "max_length": env.publish_to_redis_max_length or None,
+        },
+    }
+if env.publish_to_rabbitmq_url:
+    EVENT_PUBLISHERS["rabbitmq"] = {
+        "class": "outbox.subscribers.rabbitmq.RabbitMQPublisher",
+        "events": ["*"],
+        "options": {"url": env.publish_to_rabbitmq_url, "exchange": env.publish_to_rabbitmq_exchange},
+    }
+if env.publish_to_kafka_servers:
+    EVENT_PUBLISHERS["kafka"] = {
+        "class": "outbox.subscribers.kafka.KafkaPublisher",
+        "events": ["*"],
+        "options": {
+            "servers": env.publish_to_kafka_servers,
+            "topic": env.publish_to_kafka_topic,
+            "settings": env.publish_to_kafka_settings,
+        },
+    }

@@ -1,5 +1,6 @@
 """Settings as processes read them: each test is a process of its own with an environment of its own."""
 
+import ast
 import os
 import re
 import subprocess
@@ -39,6 +40,14 @@ REFUSED = [
     *[("REDIS_URL", url) for url in ["", "amqp://h", "redis://", "redis://h/x", "localhost:6379"]],
     *[("PROVIDERS", names) for names in ["simulated", "manual,simulated", "bank", ","]],
     *[("DEFAULT_PROVIDER", name) for name in ["simulated", "bank"]],
+    *[("PUBLISH_TO_REDIS_URL", url) for url in ["redis://:hun#ter2@h/0", "localhost:6379", "amqp://h"]],
+    *[("PUBLISH_TO_REDIS_MAX_LENGTH", number) for number in ["-1", "many"]],
+    *[
+        ("PUBLISH_TO_RABBITMQ_URL", url)
+        for url in ["redis://h", "amqp://u:hunter2@", "amqp://u:hun[ter2@h:x/"]
+    ],
+    *[("PUBLISH_TO_KAFKA_SERVERS", servers) for servers in ["h", "h:9092, i:9092", "kafka://h:9092", "h:port"]],
+    *[("PUBLISH_TO_KAFKA_SETTINGS", text) for text in ["{", '["hunter2"]', '"hunter2"']],
     ("SIMULATOR_URL", "http://simulator:8001"),
     ("SIMULATOR_WEBHOOK_SECRETS", GOOD["SECRET_KEY"]),
     *[("METRICS_TOKEN", value) for value in GUESSABLE[1:]],
@@ -109,7 +118,7 @@ def test_production_refuses_each_by_name_and_keeps_it_secret(
 def test_production_names_everything_wrong_in_one_message() -> None:
     """One variable at a time would be one failed deployment at a time."""
     assert named(load(FIRST)) == [name.upper() for name in Env.model_fields if name.upper() in FIRST]
-    assert len(FIRST) == 18
+    assert len(FIRST) == 23
 
 
 def test_an_empty_environment_is_refused_for_all_it_lacks() -> None:
@@ -192,6 +201,27 @@ def test_a_data_folder_that_cannot_hold_the_numbers_is_refused_by_production(tmp
     environment = GOOD | {"DATA_DIR": str(tmp_path / "file")}
     assert named(load(environment)) == ["PROMETHEUS_MULTIPROC_DIR"]
     assert load(environment | {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}) == "False"
+
+
+def test_every_publisher_is_turned_on_by_its_variable() -> None:
+    """All at once, beside the log, each with options of its own; none without."""
+    tell = "sorted(settings.EVENT_PUBLISHERS), [e.get('options') for e in settings.EVENT_PUBLISHERS.values()]"
+    environment = GOOD | {
+        "PUBLISH_TO_REDIS_URL": "redis://h/1",
+        "PUBLISH_TO_REDIS_MAX_LENGTH": "1000",
+        "PUBLISH_TO_RABBITMQ_URL": "amqp://u:p@h//",
+        "PUBLISH_TO_KAFKA_SERVERS": "h:9092,i:9092",
+        "PUBLISH_TO_KAFKA_SETTINGS": '{"security.protocol": "ssl"}',
+    }
+    names, options = ast.literal_eval(load(environment, tell=tell).replace("] [", "], ["))
+    assert names == ["kafka", "log", "rabbitmq", "redis"]
+    assert options == [
+        None,
+        {"url": "redis://h/1", "stream": "quittance:events", "max_length": 1000},
+        {"url": "amqp://u:p@h//", "exchange": "quittance.events"},
+        {"servers": "h:9092,i:9092", "topic": "quittance.events", "settings": {"security.protocol": "ssl"}},
+    ]
+    assert load(GOOD, tell="[*settings.EVENT_PUBLISHERS]") == "['log']"
 
 
 def test_local_settings_answer_to_further_hosts() -> None:

@@ -21,6 +21,8 @@ _FIRST_UNSEQUENCED = f"""
 """One step into the index on (shard, position) per shard, which hands out the first recorded without being asked: to
 ask for an order would make MariaDB sort the whole backlog."""
 
+_LEASED = Q(lease_expires_at__gt=DatabaseNow())
+
 
 @dataclasses.dataclass(frozen=True)
 class SubscriberStatus:
@@ -28,7 +30,7 @@ class SubscriberStatus:
 
     The sequencer's lag is the events without a position, MAX_COUNTED at most; its age is that of the oldest of all.
     `held` counts events in line, `given_up` those that wait for staff, `backing_off` shards left alone after a
-    transport failure.
+    transport failure, `leased` shards that some relay is at work on.
     """
 
     subscriber: str
@@ -37,6 +39,8 @@ class SubscriberStatus:
     held: int = 0
     given_up: int = 0
     backing_off: int = 0
+    shards: int = SHARDS
+    leased: int = 0
 
 
 def status() -> list[SubscriberStatus]:
@@ -48,7 +52,9 @@ def status() -> list[SubscriberStatus]:
 def _sequencer() -> SubscriberStatus:
     waiting = OutboxEvent.objects.filter(shard__in=range(SHARDS), position=None)[:MAX_COUNTED]
     firsts = [event.occurred_at for event in OutboxEvent.objects.raw(_FIRST_UNSEQUENCED)]
-    return SubscriberStatus(SEQUENCER, lag=waiting.count(), oldest_age_seconds=_age(min(firsts, default=None)))
+    leased = Cursor.objects.filter(_LEASED, subscriber=SEQUENCER).count()
+    age = _age(min(firsts, default=None))
+    return SubscriberStatus(SEQUENCER, lag=waiting.count(), oldest_age_seconds=age, leased=leased)
 
 
 def _cursors() -> list[dict[str, Any]]:
@@ -61,6 +67,8 @@ def _cursors() -> list[dict[str, Any]]:
             lag=Sum(F("head") - F("position")),
             oldest=Min("next_at"),
             backing_off=Count("pk", filter=Q(available_at__gt=DatabaseNow())),
+            shards=Count("pk"),
+            leased=Count("pk", filter=_LEASED),
         )
     )
     return list(found.order_by("subscriber"))
@@ -81,6 +89,8 @@ def _subscriber(row: dict[str, Any], held: dict[str, Any]) -> SubscriberStatus:
         held=held.get("held", 0),
         given_up=held.get("given_up", 0),
         backing_off=row["backing_off"],
+        shards=row["shards"],
+        leased=row["leased"],
     )
 
 

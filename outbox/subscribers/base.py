@@ -3,9 +3,20 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from django.conf import settings
+
 
 class TransportError(Exception):
     """The subscriber could not be reached: no event is to blame, and all of them can be sent later."""
+
+
+class EventTooLarge(Exception):
+    """The subscriber takes no event of that size: it is held, and staff decides."""
+
+
+def budget_seconds() -> float:
+    """How long one `publish` may take: half a lease, so that the other half is left for moving the cursor."""
+    return float(settings.OUTBOX_LEASE_SECONDS) / 2
 
 
 class PublishedEvent(NamedTuple):

@@ -22,18 +22,23 @@ from webhooks.inbound.states import ProviderEventStatus
 
 LONGEST_SECONDS = 40 * 86_400
 """Three attempts, each of them asked about for five days and more, with the provider's own time between them."""
-_WORK = (
-    "SELECT available_at AS at FROM payments_payment UNION ALL SELECT available_at FROM payments_refund"
-    " UNION ALL SELECT next_attempt_at FROM invoices_invoice UNION ALL SELECT available_at FROM inbound_providerevent"
+SWEEPS = {
+    "payments.sweep": ("payments_payment", "available_at"),
+    "payments.sweep_refunds": ("payments_refund", "available_at"),
+    "payments.retry_due": ("invoices_invoice", "next_attempt_at"),
+    "webhooks.inbound.sweep": ("inbound_providerevent", "available_at"),
+}
+"""Which of the beat's tasks finds its work where."""
+ARE_DUE = "SELECT " + ", ".join(
+    f"EXISTS (SELECT 1 FROM {table} WHERE {column} <= %(now)s)" for table, column in SWEEPS.values()
 )
-IS_DUE = f"SELECT EXISTS (SELECT 1 FROM ({_WORK}) WHERE at <= %s)"
+_WORK = " UNION ALL ".join(f"SELECT {column} AS at FROM {table}" for table, column in SWEEPS.values())
 NEXT_DUE = (
     f"SELECT MIN(at) FROM ({_WORK} UNION ALL SELECT available_at FROM outbox_heldevent WHERE status = 'held'"
     " UNION ALL SELECT available_at FROM outbox_cursor UNION ALL SELECT lease_expires_at FROM outbox_cursor)"
-    " WHERE at > %s"
+    " WHERE at > %(now)s"
 )
 
-SWEEPS = ("payments.sweep", "payments.sweep_refunds", "payments.retry_due", "webhooks.inbound.sweep")
 IS_BEHIND = (
     "SELECT EXISTS (SELECT 1 FROM outbox_outboxevent WHERE position IS NULL)"
     " OR EXISTS (SELECT 1 FROM outbox_heldevent WHERE status = 'held')"
@@ -83,9 +88,9 @@ def _work_off(world: World, rng: random.Random) -> None:
         while _webhook_is_due(world):
             deliver(world, rng)
             busy = True
-        for task in SWEEPS if _value(IS_DUE, _stored(world.clock.now)) else ():
-            busy |= bool(_run(world, rng, task))
-        if _value(IS_BEHIND):
+        for task, is_due in zip(SWEEPS, _row(ARE_DUE, now=_stored(world.clock.now)), strict=True):
+            busy |= bool(is_due and _run(world, rng, task))
+        if _row(IS_BEHIND)[0]:
             busy |= bool(_run(world, rng, "outbox.relay"))
 
 
@@ -95,10 +100,10 @@ def _run(world: World, rng: random.Random, task: str) -> object:
     return world.start(f"beat {task}", rng, lambda: app.tasks[task]()).value
 
 
-def _value(sql: str, *parameters: str) -> Any:
+def _row(sql: str, **parameters: str) -> Any:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()[0][0]
+        return cursor.fetchall()[0]
 
 
 def _stored(at: float) -> str:
@@ -133,7 +138,7 @@ def _ask_people(world: World, rng: random.Random) -> bool:
 
 def _pass_to_what_is_due(world: World) -> bool:
     """Whether there is anything to wait for."""
-    found = _value(NEXT_DUE, _stored(world.clock.now))
+    [found] = _row(NEXT_DUE, now=_stored(world.clock.now))
     due = [found and datetime.datetime.fromisoformat(f"{found}+00:00").timestamp()]
     due.append(world.core.webhooks.next_due_at())
     due += [charge.settles_at for charge in world.core.charges() if charge.status == "pending"]
