@@ -1,0 +1,127 @@
+"""manage.py outbox_cursor: how far each subscriber has come, and moving a publisher back."""
+
+import argparse
+import dataclasses
+import datetime
+import getpass
+import json
+import sys
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
+from django.utils import dateparse, timezone
+
+from config.api import principals
+from config.kernel.errors import DomainError, Unavailable
+from outbox import services
+from outbox.services import SubscriberStatus, Target
+
+EXIT_DONE = 0
+EXIT_USAGE = 2
+EXIT_NOTHING_TO_SEND = 3
+EXIT_DATABASE_UNAVAILABLE = 4
+MAX_REASON_LENGTH = 500
+_COLUMNS = ("subscriber", "shards", "lag", "oldest age", "held", "given up", "backing off", "leased")
+
+
+class Command(BaseCommand):
+    help = (
+        "Show how far every subscriber has come, or send a publisher again what it has had. Exit codes: 0 done; "
+        "2 wrong usage, a subscriber or event that there is not; 3 nothing would be sent again; 4 the database cannot "
+        "be reached."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        commands = parser.add_subparsers(dest="command", required=True)
+        show = commands.add_parser("show", help="events behind, held and leased, per subscriber")
+        show.add_argument("--json", action="store_true", dest="as_json")
+        rewind = commands.add_parser("rewind", help="move a publisher back; its events are sent again in order")
+        rewind.add_argument("subscriber")
+        target = rewind.add_mutually_exclusive_group(required=True)
+        target.add_argument("--all", action="store_true", help="to the beginning")
+        target.add_argument("--to-event", default="", metavar="ID", help="this one first; its shard alone moves")
+        target.add_argument(
+            "--since", type=_instant, help="to the first events that happened at or after this ISO 8601 instant, UTC"
+        )
+        rewind.add_argument("--aggregate", default="", metavar="ID", help="only the shard of this one")
+        rewind.add_argument("--reason", type=_reason, help="why, for the log; needed without --dry-run")
+        rewind.add_argument("--dry-run", action="store_true", help="only say how many events would be sent again")
+        rewind.add_argument("--json", action="store_true", dest="as_json")
+
+    def handle(self, **options: Any) -> None:
+        try:
+            code = self._show(options) if options["command"] == "show" else self._rewind(options)
+        except (OperationalError, InterfaceError, Unavailable) as error:
+            self.stderr.write(f"the database cannot be reached: {error}")
+            code = EXIT_DATABASE_UNAVAILABLE
+        except DomainError as error:
+            raise CommandError(error.detail, returncode=EXIT_USAGE) from error
+        if code:
+            sys.exit(code)
+
+    def _show(self, options: dict[str, Any]) -> int:
+        standing = services.status()
+        if options["as_json"]:
+            self.stdout.write(json.dumps([dataclasses.asdict(each) for each in standing]))
+            return EXIT_DONE
+        rows = [_COLUMNS, *(_row(each) for each in standing)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(_COLUMNS))]
+        for row in rows:
+            self.stdout.write("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return EXIT_DONE
+
+    def _rewind(self, options: dict[str, Any]) -> int:
+        if options["to_event"] and options["aggregate"]:
+            raise CommandError("--to-event names its aggregate already", returncode=EXIT_USAGE)
+        if not options["dry_run"] and not options["reason"]:
+            raise CommandError("say why with --reason", returncode=EXIT_USAGE)
+        target = Target(event_id=options["to_event"], since=options["since"], aggregate_id=options["aggregate"])
+        if options["dry_run"]:
+            found = services.preview_rewind(subscriber=options["subscriber"], target=target)
+        else:
+            found = services.rewind(
+                subscriber=options["subscriber"], target=target, actor=_who(), reason=options["reason"]
+            )
+        if options["as_json"]:
+            self.stdout.write(json.dumps({"dry_run": options["dry_run"], **dataclasses.asdict(found)}))
+        else:
+            verb = "would be" if options["dry_run"] else "will be"
+            self.stdout.write(
+                f"{found.events} events of {found.shards} shards {verb} sent to {options['subscriber']} again, "
+                f"{found.held} of them held until now"
+            )
+        return EXIT_DONE if found.shards else EXIT_NOTHING_TO_SEND
+
+
+def _row(status: SubscriberStatus) -> tuple[str, ...]:
+    age = "-" if status.oldest_age_seconds is None else f"{status.oldest_age_seconds:.0f} s"
+    counts = (status.held, status.given_up, status.backing_off, status.leased)
+    return (status.subscriber, str(status.shards), str(status.lag), age, *map(str, counts))
+
+
+def _who() -> principals.Principal:
+    """The account of the operating system, as far as it can be told."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = "somebody"
+    return principals.system(f"outbox_cursor:{name}")
+
+
+def _instant(text: str) -> datetime.datetime:
+    try:
+        parsed = dateparse.parse_datetime(text)
+        if parsed is None and (day := dateparse.parse_date(text)) is not None:
+            parsed = datetime.datetime.combine(day, datetime.time())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+    if parsed is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 instant or date")
+    return timezone.make_aware(parsed, datetime.UTC) if timezone.is_naive(parsed) else parsed
+
+
+def _reason(text: str) -> str:
+    if not 1 <= len(text.strip()) <= MAX_REASON_LENGTH:
+        raise argparse.ArgumentTypeError(f"send 1 to {MAX_REASON_LENGTH} characters")
+    return text.strip()

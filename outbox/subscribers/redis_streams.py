@@ -1,0 +1,88 @@
+"""The Redis Streams publisher: one stream, one entry per event, for consumer groups.
+
+An entry's fields are `event`, the CloudEvent as JSON, and what a group filters by without parsing it: `type`,
+`partitionkey`, `sequence` and `id`, as they stand in the CloudEvent.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from outbox.subscribers import cloudevents
+from outbox.subscribers.base import EventTooLarge, PublishedEvent, TransportError, budget_seconds
+
+# A script and not a pipeline: a pipeline goes on after an entry that failed, and would append an event whose earlier
+# one is missing. This stops there; and one reply costs a third of a reply per entry.
+_APPEND = """
+for i = 2, #ARGV, 5 do
+    redis.call('XADD', KEYS[1], '*', 'type', ARGV[i], 'partitionkey', ARGV[i + 1], 'sequence', ARGV[i + 2],
+        'id', ARGV[i + 3], 'event', ARGV[i + 4])
+end
+if ARGV[1] ~= '' then
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', '~', ARGV[1])
+end
+"""
+
+_MAX_CALL_CHARACTERS = 4 * 1024**2
+"""More goes out in several calls: a script blocks the server, which also closes on whoever sends it a gigabyte."""
+_LEAST_BULK_LIMIT_BYTES = 1024**2
+"""No server can be told to take less in one argument."""
+_DEFAULT_BULK_LIMIT_BYTES = 512 * 1024**2
+
+_ROUND_TRIPS = 3
+"""Of the first call: connecting, signing in, appending. Each may take its part of the time there is."""
+
+
+class RedisStreamPublisher:
+    """Appends to `stream`, which keeps everything unless `max_length` says about how many entries to keep.
+
+    What is trimmed is gone for a consumer group that has not read it yet.
+    """
+
+    def __init__(self, url: str, stream: str = "quittance:events", max_length: int | None = None) -> None:
+        self._stream = stream
+        self._max_length = "" if max_length is None else str(max_length)
+        timeout_seconds = budget_seconds() / _ROUND_TRIPS
+        self._client: Any = redis.Redis.from_url(
+            url,
+            socket_connect_timeout=timeout_seconds,
+            socket_timeout=timeout_seconds,
+            retry=Retry(NoBackoff(), 0),
+            protocol=2,
+        )
+
+    def publish(self, events: Sequence[PublishedEvent]) -> None:
+        """Whatever Redis answers, no event is to blame, but for one that is larger than it takes (EventTooLarge)."""
+        try:
+            for arguments in self._calls(events):
+                self._client.execute_command("EVAL", _APPEND, 1, self._stream, self._max_length, *arguments)
+        except redis.RedisError as error:
+            raise TransportError(f"Redis: {error}") from error
+
+    def _calls(self, events: Sequence[PublishedEvent]) -> Iterator[list[str]]:
+        arguments: list[str] = []
+        characters = 0
+        for event in events:
+            rendered = cloudevents.render(event)
+            characters += len(rendered)
+            if characters > _MAX_CALL_CHARACTERS and arguments:
+                yield arguments
+                arguments, characters = [], len(rendered)
+            if len(rendered) * 4 > _LEAST_BULK_LIMIT_BYTES:
+                self._check_size(event, len(rendered.encode()))
+            arguments += (event.type, event.aggregate_id, f"{event.sequence:020}", event.id, rendered)
+        yield arguments
+
+    def _check_size(self, event: PublishedEvent, size_bytes: int) -> None:
+        """Asked before: a server that is sent more hangs up, which would look like a transport failure for ever."""
+        if size_bytes > _LEAST_BULK_LIMIT_BYTES and size_bytes > (limit_bytes := self._bulk_limit_bytes()):
+            raise EventTooLarge(f"{event.id} has {size_bytes} bytes, and Redis takes {limit_bytes}")
+
+    def _bulk_limit_bytes(self) -> int:
+        try:
+            return int(self._client.config_get("proto-max-bulk-len")["proto-max-bulk-len"])
+        except (redis.ResponseError, KeyError):  # servers for rent do not show their configuration
+            return _DEFAULT_BULK_LIMIT_BYTES
