@@ -1,8 +1,6 @@
 """manage.py outbox_cursor: how far each subscriber has come, and moving a publisher back."""
 
-import argparse
 import dataclasses
-import datetime
 import getpass
 import json
 import sys
@@ -10,10 +8,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
-from django.utils import dateparse, timezone
 
 from config.api import principals
 from config.kernel.errors import DomainError, Unavailable
+from config.management import arguments
 from outbox import services
 from outbox.services import SubscriberStatus, Target
 
@@ -21,7 +19,6 @@ EXIT_DONE = 0
 EXIT_USAGE = 2
 EXIT_NOTHING_TO_SEND = 3
 EXIT_DATABASE_UNAVAILABLE = 4
-MAX_REASON_LENGTH = 500
 _COLUMNS = ("subscriber", "shards", "lag", "oldest age", "held", "given up", "backing off", "leased")
 
 
@@ -42,10 +39,12 @@ class Command(BaseCommand):
         target.add_argument("--all", action="store_true", help="to the beginning")
         target.add_argument("--to-event", default="", metavar="ID", help="this one first; its shard alone moves")
         target.add_argument(
-            "--since", type=_instant, help="to the first events that happened at or after this ISO 8601 instant, UTC"
+            "--since",
+            type=arguments.instant,
+            help="to the first events that happened at or after this ISO 8601 instant, UTC",
         )
         rewind.add_argument("--aggregate", default="", metavar="ID", help="only the shard of this one")
-        rewind.add_argument("--reason", type=_reason, help="why, for the log; needed without --dry-run")
+        rewind.add_argument("--reason", type=arguments.reason, help="why, for the log; needed without --dry-run")
         rewind.add_argument("--dry-run", action="store_true", help="only say how many events would be sent again")
         rewind.add_argument("--json", action="store_true", dest="as_json")
 
@@ -107,21 +106,3 @@ def _who() -> principals.Principal:
     except (KeyError, OSError):  # a container's user without a name
         name = "somebody"
     return principals.system(f"outbox_cursor:{name}")
-
-
-def _instant(text: str) -> datetime.datetime:
-    try:
-        parsed = dateparse.parse_datetime(text)
-        if parsed is None and (day := dateparse.parse_date(text)) is not None:
-            parsed = datetime.datetime.combine(day, datetime.time())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
-    if parsed is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 instant or date")
-    return timezone.make_aware(parsed, datetime.UTC) if timezone.is_naive(parsed) else parsed
-
-
-def _reason(text: str) -> str:
-    if not 1 <= len(text.strip()) <= MAX_REASON_LENGTH:
-        raise argparse.ArgumentTypeError(f"send 1 to {MAX_REASON_LENGTH} characters")
-    return text.strip()

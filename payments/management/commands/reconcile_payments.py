@@ -1,10 +1,9 @@
 """`manage.py reconcile_payments`: a provider's own books beside ours, and what differs."""
 
 import dataclasses
-import datetime
 import json
 import sys
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from typing import Any
 
 import django.db
@@ -13,21 +12,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from config.kernel import money
 from config.kernel.errors import Conflict, Invalid, Unavailable
+from config.management import arguments
 from payments import services
 from payments.models import Difference
 
 EXIT_LEFT = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 3
-
-
-def _instant(text: str) -> datetime.datetime:
-    """An ISO 8601 date, or instant; without an offset it is UTC."""
-    try:
-        parsed = datetime.datetime.fromisoformat(text)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is not a date or instant like 2026-11-20T12:00:00Z") from error
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=datetime.UTC)
 
 
 class Command(BaseCommand):
@@ -39,8 +30,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--provider", default=settings.DEFAULT_PROVIDER, help="default: %(default)s")
-        parser.add_argument("--since", type=_instant, help="from here on, UTC; default: three days before --until")
-        parser.add_argument("--until", type=_instant, help="up to, not including; default: the full hour an hour ago")
+        parser.add_argument(
+            "--since", type=arguments.instant, help="from here on, UTC; default: three days before --until"
+        )
+        parser.add_argument(
+            "--until", type=arguments.instant, help="up to, not including; default: the full hour an hour ago"
+        )
         parser.add_argument("--dry-run", action="store_true", help="write nothing at all: say what would be done")
         parser.add_argument("--json", action="store_true", help="one JSON object per line, the summary last")
 

@@ -80,7 +80,7 @@ def test_books_that_break_off_exit_with_3_and_the_same_command_goes_on(core: Sim
         (["--provider", "manual"], "keeps no books"),
         (["--provider", "nobody"], "no provider called nobody"),
         (["--since", "2026-11-21", "--until", "2026-11-20"], "is not before"),
-        (["--since", "yesterday"], "is not a date"),
+        (["--since", "yesterday"], "is no ISO 8601 instant or date"),
     ],
 )
 def test_wrong_usage_is_told(core: SimulatorCore, options: list[str], said: str) -> None:

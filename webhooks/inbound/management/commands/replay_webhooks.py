@@ -2,18 +2,17 @@
 
 import argparse
 import collections
-import datetime
 import json
 import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
-from django.utils import dateparse, timezone
 
 from config.api import principals
 from config.kernel import correlation
 from config.kernel.errors import Unavailable
+from config.management import arguments
 from webhooks.inbound import services
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.states import ENDED, WAITING, ProviderEventStatus
@@ -52,10 +51,19 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("--status", action="append", choices=[*ProviderEventStatus.values, "all"], help="repeatable")
         add("--provider", help="only events of this provider")
-        add("--since", type=_instant, help="only events received at or after this ISO 8601 instant or date, UTC")
+        add(
+            "--since",
+            type=arguments.instant,
+            help="only events received at or after this ISO 8601 instant or date, UTC",
+        )
         add("--id", action="append", dest="ids", metavar="ID", help='our id ("pev_…") or the provider\'s; repeatable')
-        add("--limit", type=_positive, help="at most this many, oldest first")
-        add("--reason", type=_reason, default="replayed from the command line", help="kept in the log of each event")
+        add("--limit", type=arguments.positive, help="at most this many, oldest first")
+        add(
+            "--reason",
+            type=arguments.reason,
+            default="replayed from the command line",
+            help="kept in the log of each event",
+        )
         add("--dry-run", action="store_true", help="only say what matches")
         add("--json", action="store_true", dest="as_json", help="one JSON document on standard output")
 
@@ -137,29 +145,3 @@ def _line(result: Described) -> str:
     return (
         f"{result['id']}  {result['event_id']}  {result['type'] or '-'}  {result['before']} → {result['status']}{error}"
     )
-
-
-def _instant(text: str) -> datetime.datetime:
-    try:
-        parsed = dateparse.parse_datetime(text) or _midnight(dateparse.parse_date(text))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
-    if parsed is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no ISO 8601 instant or date")
-    return timezone.make_aware(parsed, datetime.UTC) if timezone.is_naive(parsed) else parsed
-
-
-def _midnight(day: datetime.date | None) -> datetime.datetime | None:
-    return None if day is None else datetime.datetime.combine(day, datetime.time(), datetime.UTC)
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no positive number")
-    return int(text)
-
-
-def _reason(text: str) -> str:
-    if not 1 <= len(text.strip()) <= services.MAX_REASON_LENGTH:
-        raise argparse.ArgumentTypeError(f"send 1 to {services.MAX_REASON_LENGTH} characters")
-    return text
