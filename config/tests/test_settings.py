@@ -42,10 +42,7 @@ REFUSED = [
     *[("DEFAULT_PROVIDER", name) for name in ["simulated", "bank"]],
     *[("PUBLISH_TO_REDIS_URL", url) for url in ["redis://:hun#ter2@h/0", "localhost:6379", "amqp://h"]],
     *[("PUBLISH_TO_REDIS_MAX_LENGTH", number) for number in ["-1", "many"]],
-    *[
-        ("PUBLISH_TO_RABBITMQ_URL", url)
-        for url in ["redis://h", "amqp://u:hunter2@", "amqp://u:hun[ter2@h:x/"]
-    ],
+    *[("PUBLISH_TO_RABBITMQ_URL", url) for url in ["redis://h", "amqp://u:hunter2@", "amqp://u:hun[ter2@h:x/"]],
     *[("PUBLISH_TO_KAFKA_SERVERS", servers) for servers in ["h", "h:9092, i:9092", "kafka://h:9092", "h:port"]],
     *[("PUBLISH_TO_KAFKA_SETTINGS", text) for text in ["{", '["hunter2"]', '"hunter2"']],
     ("SIMULATOR_URL", "http://simulator:8001"),

@@ -40,8 +40,11 @@ class Broker:
         raise NotImplementedError
 
     def empty(self) -> None:
-        """Forget what has arrived."""
+        """Forget what has arrived: a test begins."""
         raise NotImplementedError
+
+    def rest(self) -> None:
+        """The test is over."""
 
 
 @dataclasses.dataclass(frozen=True)

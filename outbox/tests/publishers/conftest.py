@@ -4,7 +4,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 import pytest
-from pytest_django.fixtures import Settings
 
 from outbox.tests.publishers import kafka_server, log_file, rabbitmq_server, redis_server
 from outbox.tests.publishers.conformance import Broker, Subject
@@ -36,8 +35,9 @@ def open_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
 
 
 @pytest.fixture
-def broker(request: pytest.FixtureRequest, open_broker: Open, settings: Settings) -> Broker:
+def broker(request: pytest.FixtureRequest, open_broker: Open) -> Iterator[Broker]:
     """The broker that the test names, with nothing in it."""
     found = open_broker(request.param)
     found.empty()
-    return found
+    yield found
+    found.rest()

@@ -14,7 +14,7 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._left: int | None = None
-        self._answers = True
+        self._loses_answer = False
         self._ends: list[socket.socket] = []
         self._threads = [threading.Thread(target=self._accept)]
         self._threads[0].start()
@@ -23,12 +23,12 @@ class CuttingProxy:
         """Of what is asked from now on."""
         self._left = request_bytes
 
-    def cut_answers(self) -> None:
-        """Whatever is answered from now on is lost."""
-        self._answers = False
+    def cut_next_answer(self) -> None:
+        """It is lost, and its connection with it; the next connection is whole."""
+        self._loses_answer = True
 
     def mend(self) -> None:
-        self._left, self._answers = None, True
+        self._left = None
 
     def close(self) -> None:
         _hang_up(self._listener, *self._ends)
@@ -52,13 +52,17 @@ class CuttingProxy:
         is_request = source.getsockname()[1] == self.port
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                allowed = self._allowed(data) if is_request else data if self._answers else b""
+                allowed = self._let_through(data) if is_request else self._answered(data)
                 target.sendall(allowed)
                 if len(allowed) < len(data):
                     break
         _hang_up(source, target)
 
-    def _allowed(self, data: bytes) -> bytes:
+    def _answered(self, data: bytes) -> bytes:
+        is_lost, self._loses_answer = self._loses_answer, False
+        return b"" if is_lost else data
+
+    def _let_through(self, data: bytes) -> bytes:
         if self._left is None:
             return data
         allowed = data[: self._left]

@@ -8,11 +8,13 @@ from pathlib import Path
 from config.observability.logs import EventHandler
 from outbox.tests.publishers.conformance import Broker, Entry
 
+logger = logging.getLogger("outbox.events")
+
 
 class LogFile(Broker):
     def __init__(self, folder: Path) -> None:
         self._path = folder / "events"
-        self.handler = EventHandler()
+        self._handler = EventHandler()
         self._files = contextlib.ExitStack()
 
     def entry(self, port: int | None = None) -> Entry:
@@ -27,21 +29,21 @@ class LogFile(Broker):
 
     def empty(self) -> None:
         self._write_to(self._path)
+        logger.addHandler(self._handler)
 
-    def close(self) -> None:
-        with contextlib.suppress(OSError):  # what /dev/full did not take
-            self._files.close()
+    def rest(self) -> None:
+        logger.removeHandler(self._handler)
+        self._close()
 
     def _write_to(self, path: Path) -> None:
-        self.close()
-        self.handler.stream = self._files.enter_context(path.open("w"))
+        self._close()
+        self._handler.stream = self._files.enter_context(path.open("w"))
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # what /dev/full did not take
+            self._files.close()
 
 
 @contextlib.contextmanager
 def opened(folder: Path) -> Iterator[LogFile]:
-    broker = LogFile(folder)
-    logger = logging.getLogger("outbox.events")
-    logger.addHandler(broker.handler)
-    yield broker
-    logger.removeHandler(broker.handler)
-    broker.close()
+    yield LogFile(folder)
