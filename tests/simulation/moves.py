@@ -76,7 +76,7 @@ def deliver(world: World, rng: random.Random) -> None:
     webhook = world.core.webhooks.take_due(now=world.clock.now)
     if webhook is None:
         return
-    if rng.random() < 0.2 and not world.is_calm and _can_be_asked_for(world, webhook):
+    if rng.random() < world.weather.lost_webhooks and not world.is_calm and _can_be_asked_for(world, webhook):
         world.core.webhooks.record(webhook, status_code=200, now=world.clock.now)
         world.trace.append(f"lost for good: {webhook.type}")
         return
@@ -141,7 +141,7 @@ def wait_a_moment(world: World, rng: random.Random) -> None:
 
 
 def wait_long(world: World, rng: random.Random) -> None:
-    _wait(world, rng.choice([61, 90, 310, 3700, 90_000, 90_000]))
+    _wait(world, rng.choice(world.weather.long_waits))
 
 
 def _wait(world: World, seconds: float) -> None:

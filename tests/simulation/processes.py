@@ -10,7 +10,7 @@ import contextlib
 import contextvars
 import dataclasses
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
 
@@ -34,6 +34,7 @@ class Process:
     name: str
     rng: random.Random
     is_calm: bool
+    rates: Mapping[str, float]
     waits_at: int = 0
     waits: int = 0
     is_dead: bool = False
@@ -42,7 +43,7 @@ class Process:
 
     def fails(self, kind: str) -> bool:
         """Whether something goes wrong with its next step."""
-        return not self.is_calm and not self.fault and self.rng.random() < FAILS[kind]
+        return not self.is_calm and not self.fault and self.rng.random() < self.rates[kind]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -10,7 +10,7 @@ import logging
 import random
 import sqlite3
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -33,7 +33,7 @@ from tests.api import ApiConsumer
 from tests.simulation import subscribers
 from tests.simulation.broker import Broker
 from tests.simulation.network import wire
-from tests.simulation.processes import Ended, Process, Processes, is_in_transaction
+from tests.simulation.processes import FAILS, Ended, Process, Processes, is_in_transaction
 from tests.simulation.virtual import CountedIds, VirtualTime, database
 
 QUIET = Dials(settle_seconds=30, hang_seconds=0, evidence_seconds=3 * 86_400, fee_per_mille=29, fee_fixed=30)
@@ -100,6 +100,25 @@ class Answer(NamedTuple):
         return cls(response.status_code, document.get("code") or document["status"], id)
 
 
+@dataclasses.dataclass(frozen=True)
+class Weather:
+    """What is likely in one world: what seldom comes together in the average of all comes often in a few.
+
+    `rates` says how often something goes wrong with a step, `lost_webhooks` how many the provider never repeats,
+    `long_waits` what may go by at once, in seconds.
+    """
+
+    rates: Mapping[str, float]
+    lost_webhooks: float
+    long_waits: tuple[int, ...]
+
+    @classmethod
+    def of(cls, seed: int) -> Weather:
+        rng = random.Random(f"weather of {seed}")
+        rates = FAILS | {"provider": rng.choice([0.05, 0.12, 0.4])}
+        return cls(rates, rng.choice([0, 0.2, 0.6]), rng.choice([(61, 90, 310, 3700, 90_000), (90_000,)]))
+
+
 class World:
     """`violations` is what must never be there. A calm one has no faults and nobody comes in between."""
 
@@ -108,6 +127,7 @@ class World:
     ) -> None:
         self.clock = clock
         self.ids = CountedIds(clock)
+        self.weather = Weather.of(seed)
         self.violations: list[str] = []
         self.is_calm = False
         configured = settings.PROVIDERS["simulated"]
@@ -147,7 +167,7 @@ class World:
         self, name: str, rng: random.Random, call: Callable[[], Any], *, refusals: tuple[type[Exception], ...] = ()
     ) -> Ended:
         """Run a process to its end. What it raises is a violation but for `refusals`, and what an accident raises."""
-        process = Process(name, rng, is_calm=self.is_calm)
+        process = Process(name, rng, is_calm=self.is_calm, rates=self.weather.rates)
         if not self.is_calm and rng.random() < WAITS:
             process.waits_at = rng.randint(1, LATEST_WAIT)
         ids_before, self.ids.ahead_ms = self.ids.ahead_ms, rng.choice(CLOCKS_AHEAD_MS)
