@@ -65,7 +65,7 @@ def trouble_subscriber(world: World, rng: random.Random) -> None:
     """It goes down, or comes back; or there is an event that it cannot take."""
     world.far_end.is_down = not world.far_end.is_down and rng.random() < 0.5
     event = one(rng, OutboxEvent.objects.order_by("id").values_list("id", flat=True))
-    if event is not None and rng.random() < 0.3:
+    if event is not None and rng.random() < 0.5:
         world.far_end.poison = {event}
     world.trace.append(f"the subscriber is {'down' if world.far_end.is_down else 'up'}")
 
@@ -162,11 +162,11 @@ MOVES: dict[Move, int] = {
     dispose: 2,
     ask_provider_now: 2,
     replay_any: 1,
-    requeue: 1,
+    requeue: 2,
     work: 22,
     tick: 8,
     relay: 4,
-    trouble_subscriber: 1,
+    trouble_subscriber: 3,
     deliver: 18,
     act_at_provider: 6,
     let_a_request_arrive: 3,

@@ -8,5 +8,4 @@ EVENT_CONSUMERS = {"release_parked": {"handler": "tests.simulation.subscribers.t
 EVENT_PUBLISHERS = {"recorder": {"class": "tests.simulation.subscribers.Recorder", "events": ["*"]}}
 PROVIDERS["simulated"] |= {"transport": wire}  # noqa: F405
 LOGGING = {"version": 1, "disable_existing_loggers": False}
-OUTBOX_HELD_ATTEMPTS = 2
 OUTBOX_NUDGE_WINDOW_SECONDS = 1

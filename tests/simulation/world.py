@@ -105,18 +105,20 @@ class Weather:
     """What is likely in one world: what seldom comes together in the average of all comes often in a few.
 
     `rates` says how often something goes wrong with a step, `lost_webhooks` how many the provider never repeats,
-    `long_waits` what may go by at once, in seconds.
+    `long_waits` what may go by at once, in seconds, `held_attempts` how often an event is tried that is not taken.
     """
 
     rates: Mapping[str, float]
     lost_webhooks: float
     long_waits: tuple[int, ...]
+    held_attempts: int
 
     @classmethod
     def of(cls, seed: int) -> Weather:
         rng = random.Random(f"weather of {seed}")
         rates = FAILS | {"provider": rng.choice([0.05, 0.12, 0.4])}
-        return cls(rates, rng.choice([0, 0.2, 0.6]), rng.choice([(61, 90, 310, 3700, 90_000), (90_000,)]))
+        long_waits = rng.choice([(61, 90, 310, 3700, 90_000), (90_000,)])
+        return cls(rates, rng.choice([0, 0.2, 0.6]), long_waits, rng.choice([1, 2]))
 
 
 class World:
@@ -156,6 +158,7 @@ class World:
                 self.ids.given_out(),
                 self.processes.installed(),
                 mock.patch.object(config.celery, "_send", self.broker.send),
+                mock.patch.object(settings, "OUTBOX_HELD_ATTEMPTS", self.weather.held_attempts),
                 mock.patch.object(subscribers.Recorder, "far_end", self.far_end, create=True),
             ):
                 yield
