@@ -45,21 +45,21 @@ class SubscriberStatus:
 
 def status() -> list[SubscriberStatus]:
     """The sequencer and every subscriber that has cursors, by name."""
-    held = _held()
-    return [_sequencer(), *(_subscriber(row, held.get(row["subscriber"], {})) for row in _cursors())]
+    held, rows = _held(), {row["subscriber"]: row for row in _cursors()}
+    sequencer = _sequencer(leased=rows.pop(SEQUENCER, {}).get("leased", 0))
+    return [sequencer, *(_subscriber(row, held.get(name, {})) for name, row in rows.items())]
 
 
-def _sequencer() -> SubscriberStatus:
+def _sequencer(*, leased: int) -> SubscriberStatus:
     waiting = OutboxEvent.objects.filter(shard__in=range(SHARDS), position=None)[:MAX_COUNTED]
     firsts = [event.occurred_at for event in OutboxEvent.objects.raw(_FIRST_UNSEQUENCED)]
-    leased = Cursor.objects.filter(_LEASED, subscriber=SEQUENCER).count()
     age = _age(min(firsts, default=None))
     return SubscriberStatus(SEQUENCER, lag=waiting.count(), oldest_age_seconds=age, leased=leased)
 
 
 def _cursors() -> list[dict[str, Any]]:
     following = OutboxEvent.objects.filter(shard=OuterRef("shard"), position=OuterRef("position") + 1)
-    cursors = Cursor.objects.exclude(subscriber=SEQUENCER).with_head()
+    cursors = Cursor.objects.with_head()
     found: QuerySet[Cursor, Any] = (
         cursors.annotate(next_at=Subquery(following.values("occurred_at")))
         .values("subscriber")

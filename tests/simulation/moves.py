@@ -99,7 +99,9 @@ def act_at_provider(world: World, rng: random.Random) -> None:
     charge = one(rng, core.charges())
     if charge is None:
         return
-    act = rng.choice(["settle", "settle", "decline", "refund", "refund_part", "dispute", "close", "return", "pay_out"])
+    disputes = core._store.all("SELECT id FROM disputes ORDER BY id")
+    acts = ["settle", "settle", "decline", "refund", "refund_part", "dispute", "return", "pay_out"]
+    act = rng.choice(acts + ["close"] * (8 if disputes else 0))
     came_back = any(refund.status == "failed" for refund in core.refunds() if refund.charge == charge.id)
     if act.startswith("refund") and came_back:
         return  # it may take from several receipts, which is for a person: ADR 15
@@ -116,8 +118,8 @@ def act_at_provider(world: World, rng: random.Random) -> None:
             case "dispute":
                 core.open_dispute(charge.id, amount=rng.randint(1, charge.amount), now=now)
             case "close":
-                for row in core._store.all("SELECT id FROM disputes WHERE charge = :id", id=charge.id):
-                    core.close_dispute(row["id"], outcome="won" if rng.random() < 0.5 else "lost", now=now)
+                dispute = rng.choice(disputes)["id"]
+                core.close_dispute(dispute, outcome="won" if rng.random() < 0.5 else "lost", now=now)
             case "return":
                 for refunded in core.refunds():
                     if refunded.charge == charge.id and rng.random() < 0.5:
@@ -158,8 +160,8 @@ MOVES: dict[Move, int] = {
     refund: 6,
     repeat: 4,
     settle_by_hand: 3,
-    resolve: 3,
-    dispose: 2,
+    resolve: 5,
+    dispose: 6,
     ask_provider_now: 2,
     replay_any: 1,
     requeue: 2,

@@ -12,7 +12,7 @@ from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 from tests.architecture.source import ROOT
 from tests.simulation.moves import MOVES
 
-QUICK = pytest.param(1, 1000, 25, id="1-1000")
+QUICK = pytest.param(1, 400, 25, id="1-400")
 LONG = [
     pytest.param(first, 1250, 50, id=f"{first}-{first + 1249}", marks=pytest.mark.long)
     for first in range(1, 10_000, 1250)
