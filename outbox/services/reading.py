@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import connection
+from django.db.models import Min, QuerySet
 
 from config.kernel import ids
 from config.kernel.errors import NotFound
@@ -61,6 +62,12 @@ def published(*, shard: int, after: int, limit: int) -> list[PublishedEvent]:
     """The events of `shard` at the first `limit` positions beyond `after`."""
     found = _select(_PUBLISHED, [shard, after, limit])
     return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+
+
+def before_first(events: QuerySet[OutboxEvent]) -> dict[int, int]:
+    """Of each shard that has any of `events`, the position after which the first of them is read."""
+    numbered = events.filter(position__isnull=False).values("shard").annotate(first=Min("position"))
+    return {shard: first - 1 for shard, first in numbered.values_list("shard", "first").order_by("shard")}
 
 
 def _select(sql: str, parameters: list[int]) -> Sequence[Any]:

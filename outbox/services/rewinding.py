@@ -5,7 +5,7 @@ import datetime
 import logging
 from collections.abc import Iterable, Mapping
 
-from django.db.models import Count, Min
+from django.db.models import Count
 
 from config.api.principals import Principal
 from config.kernel import db
@@ -13,7 +13,7 @@ from config.kernel.errors import Invalid, NotFound
 from config.kernel.fields import by_id_or
 from outbox.models import SHARDS, Cursor, HeldEvent, HeldEventQuerySet, OutboxEvent
 from outbox.services import nudging
-from outbox.services.reading import EventNotFound
+from outbox.services.reading import EventNotFound, before_first
 from outbox.services.record import shard_of
 from outbox.subscribers import registry
 from outbox.subscribers.registry import PublishingSubscriber, Subscriber
@@ -99,9 +99,7 @@ def _positions(target: Target) -> dict[int, int]:
         shards = [_shard(target.aggregate_id)]
     if target.since is None:
         return dict.fromkeys(shards, 0)
-    events = OutboxEvent.objects.filter(shard__in=shards, position__isnull=False, occurred_at__gte=target.since)
-    firsts = events.values("shard").annotate(first=Min("position")).values_list("shard", "first")
-    return {shard: first - 1 for shard, first in firsts.order_by("shard")}
+    return before_first(OutboxEvent.objects.filter(shard__in=shards, occurred_at__gte=target.since))
 
 
 def _before(event_id: str) -> dict[int, int]:

@@ -3,11 +3,9 @@
 import datetime
 import heapq
 
-from django.db.models import Min
-
 from config.kernel import ids
 from outbox.models import SEQUENCER, SHARDS, Cursor, OutboxEvent
-from outbox.services.reading import published
+from outbox.services.reading import before_first, published
 from outbox.subscribers.base import PublishedEvent
 
 Positions = dict[int, int]
@@ -24,20 +22,16 @@ def heads() -> Positions:
 
 def positions_before(since: datetime.datetime) -> Positions:
     """Where to begin so as to read what was recorded at or after `since`, wall time."""
-    recorded = OutboxEvent.objects.filter(id__gte=ids.earliest("evt", since), position__isnull=False)
-    firsts = recorded.values("shard").annotate(first=Min("position")).values_list("shard", "first").order_by("shard")
-    return heads() | {shard: first - 1 for shard, first in firsts}
+    return heads() | before_first(OutboxEvent.objects.filter(id__gte=ids.earliest("evt", since)))
 
 
 def read_on(positions: Positions) -> list[PublishedEvent]:
-    """The next events of every shard, roughly by time; `positions` moves past them.
+    """The next events of every shard, roughly by time; `positions` moves past them, or not at all when this raises.
 
     Within a shard, and so within an aggregate, they stay in order whatever the clocks say.
     """
-    shards = []
-    for shard, head in heads().items():
-        if head > positions[shard]:
-            events = published(shard=shard, after=positions[shard], limit=BATCH)
-            positions[shard] += len(events)
-            shards.append(events)
-    return list(heapq.merge(*shards, key=lambda event: event.occurred_at))
+    behind = [shard for shard, head in heads().items() if head > positions[shard]]
+    found = {shard: published(shard=shard, after=positions[shard], limit=BATCH) for shard in behind}
+    for shard, events in found.items():
+        positions[shard] += len(events)
+    return list(heapq.merge(*found.values(), key=lambda event: event.occurred_at))

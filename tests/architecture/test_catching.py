@@ -24,7 +24,7 @@ MAY_CATCH_DATABASE_ERRORS = {
     "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
     "outbox/management/commands/relay_outbox.py::Command._pass": "a process for ever: outside any transaction",
     "outbox/management/commands/relay_outbox.py::Command._once": "outside any transaction: an exit status",
-    "outbox/management/commands/tail_events.py::Command._read_on": "a process for ever, which reads only",
+    "outbox/management/commands/tail_events.py::Command._tail": "a process for ever, which reads only",
     "outbox/management/commands/outbox_cursor.py::Command.handle": "outside any transaction: an exit status",
     "config/observability/scrape.py::_standing": "outside any transaction: the counters are served",
     "webhooks/inbound/services/receiving.py::_store_or_note": "poison, noted in a new transaction, its own is gone",

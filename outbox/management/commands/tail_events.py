@@ -1,8 +1,11 @@
 """manage.py tail_events: what happens, as it happens."""
 
+import datetime
 import fnmatch
 import json
+import os
 import signal
+import sys
 import threading
 from typing import Any
 
@@ -36,27 +39,38 @@ class Command(BaseCommand):
         stopping = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stopping.set())
-        positions = tailing.positions_before(options["since"]) if options["since"] else tailing.heads()
+        try:
+            self._tail(stopping, options)
+        except BrokenPipeError:
+            # Python would say so once more when it flushes standard output at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def _tail(self, stopping: threading.Event, options: dict[str, Any]) -> None:
+        positions: Positions = {}
         while not stopping.is_set():
-            events = self._read_on(positions, stopping)
-            for event in events:
-                if _is_wanted(event, options):
-                    self.stdout.write(cloudevents.render(event) if options["as_json"] else _line(event))
-            self.stdout.flush()
+            try:
+                positions = positions or _beginning(options["since"])
+                events = tailing.read_on(positions)
+            except (OperationalError, InterfaceError) as error:
+                self.stderr.write(f"the database cannot be reached, trying again: {error}")
+                connection.close()
+                stopping.wait(DATABASE_RETRY_SECONDS)
+                continue
+            self._print(events, options)
             if options["once"] and not events:
                 return
             if not events:
                 stopping.wait(POLL_SECONDS)
 
-    def _read_on(self, positions: Positions, stopping: threading.Event) -> list[PublishedEvent]:
-        """None while the database is away."""
-        try:
-            return tailing.read_on(positions)
-        except (OperationalError, InterfaceError) as error:
-            self.stderr.write(f"the database cannot be reached, trying again: {error}")
-            connection.close()
-            stopping.wait(DATABASE_RETRY_SECONDS)
-            return []
+    def _print(self, events: list[PublishedEvent], options: dict[str, Any]) -> None:
+        for event in events:
+            if _is_wanted(event, options):
+                self.stdout.write(cloudevents.render(event) if options["as_json"] else _line(event))
+        self.stdout.flush()
+
+
+def _beginning(since: datetime.datetime | None) -> Positions:
+    return tailing.heads() if since is None else tailing.positions_before(since)
 
 
 def _is_wanted(event: PublishedEvent, options: dict[str, Any]) -> bool:
