@@ -40,7 +40,7 @@ def edits() -> Iterable[Edit]:
 def test_the_simulation_notices(bug: Bug, tmp_path: Path) -> None:
     """It names a seed and shrinks it; the shorter schedule breaks the same promise again, and without the bug none."""
     copy = copied_with(bug, tmp_path)
-    found = simulate(copy, "--seeds", str(SEEDS), "--jobs", "1", "--enough", "1")
+    found = simulate(copy, "--seeds", str(SEEDS), "--length", "25", "--jobs", "1", "--enough", "1")
     assert found.returncode == 1, found.stdout[-5000:]
     again = next(line for line in found.stdout.splitlines() if "again: " in line).partition("tests.simulation ")[2]
     print(bug.name, *found.stdout.splitlines()[:4], sep="\n")

@@ -16,9 +16,11 @@ from config.celery import app
 from outbox import services as outbox
 from outbox.models import OutboxEvent
 from payments.providers.simulated.simulator.messages import Refused
+from payments.providers.simulated.simulator.objects import Charge
 from payments.providers.simulated.simulator.outgoing import OutgoingWebhook
 from tests.simulation.network import wire
 from tests.simulation.people import (
+    REFUNDS,
     ask_provider_now,
     cancel,
     dispose,
@@ -102,9 +104,8 @@ def act_at_provider(world: World, rng: random.Random) -> None:
     disputes = core._store.all("SELECT id FROM disputes ORDER BY id")
     acts = ["settle", "settle", "decline", "refund", "refund_part", "dispute", "return", "pay_out"]
     act = rng.choice(acts + ["close"] * (8 if disputes else 0))
-    came_back = any(refund.status == "failed" for refund in core.refunds() if refund.charge == charge.id)
-    if act.startswith("refund") and came_back:
-        return  # it may take from several receipts, which is for a person: ADR 15
+    if _is_for_a_person(world, charge, act):
+        return
     try:
         match act:
             case "settle":
@@ -129,6 +130,15 @@ def act_at_provider(world: World, rng: random.Random) -> None:
     except Refused as refusal:
         act += f" refused: {refusal.code}"
     world.trace.append(f"{'  ' * world.processes.depth}provider: {act}")
+
+
+def _is_for_a_person(world: World, charge: Charge, act: str) -> bool:
+    """Whether a refund of its dashboard may be told of after one of ours came back: it spans receipts then, ADR 15."""
+    refunds = [refund for refund in world.core.refunds() if refund.charge == charge.id]
+    if act.startswith("refund"):
+        return charge.token == "tok_refund_fails" or any(refund.status == "failed" for refund in refunds)
+    known = {refund.provider_reference for refund in REFUNDS.all()}
+    return act == "return" and any(not refund.reference and refund.id not in known for refund in refunds)
 
 
 def let_a_request_arrive(world: World, rng: random.Random) -> None:

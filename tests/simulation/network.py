@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,8 @@ class Wire(httpx.BaseTransport):
         if request.method == "POST":
             faults["delayed"] = lambda: self._delay(request)
         if "reference" in request.url.params:
-            faults["answered by a stale replica"] = _nothing_found
-            answer = _nothing_found if self._world.is_unfindable(request.url.params["reference"]) else answer
+            faults["answered by a stale replica"] = nothing_found
+            answer = nothing_found if self._world.is_unfindable(request.url.params["reference"]) else answer
         answered: httpx.Response = self._world.processes.pass_step("provider", name, answer, faults=faults)
         self._world.processes.pass_step("provider", f"the answer to {name}", lambda: None, faults={})
         return answered
@@ -74,9 +75,10 @@ class Wire(httpx.BaseTransport):
         raise httpx.ReadTimeout("no answer")
 
 
-def _nothing_found() -> httpx.Response:
-    """What a search says whose index is behind."""
-    return httpx.Response(200, json={"data": [], "has_more": False, "next_cursor": None})
+def nothing_found() -> httpx.Response:
+    """What a search says whose index is behind; it is read as a stream."""
+    page = json.dumps({"data": [], "has_more": False, "next_cursor": None}).encode()
+    return httpx.Response(200, stream=httpx.ByteStream(page))
 
 
 def _refuse() -> None:

@@ -48,7 +48,8 @@ WEBHOOKS = "/webhooks/payment-provider"
 
 SHARDS = 2
 """A handful of invoices would each have a shard to itself, and a relay a lease for each."""
-INDEX_LAG_SECONDS = 2 * 86_400
+TWO_DAYS = 2 * 86_400
+INDEX_LAG_SECONDS = TWO_DAYS
 """How long the provider's search may not find a charge that is there."""
 WAITS = 0.3
 """How many processes somebody else comes in between the steps of."""
@@ -105,11 +106,13 @@ class Weather:
     """What is likely in one world: what seldom comes together in the average of all comes often in a few.
 
     `rates` says how often something goes wrong with a step, `lost_webhooks` how many the provider never repeats,
-    `long_waits` what may go by at once, in seconds, `held_attempts` how often an event is tried that is not taken.
+    `webhooks_after` when it sends them, in seconds, `long_waits` what may go by at once, in seconds, `held_attempts`
+    how often an event is tried that is not taken.
     """
 
     rates: Mapping[str, float]
     lost_webhooks: float
+    webhooks_after: float
     long_waits: tuple[int, ...]
     held_attempts: int
 
@@ -118,7 +121,7 @@ class Weather:
         rng = random.Random(f"weather of {seed}")
         rates = FAILS | {"provider": rng.choice([0.05, 0.12, 0.4])}
         long_waits = rng.choice([(61, 90, 310, 3700, 90_000), (90_000,)])
-        return cls(rates, rng.choice([0, 0.2, 0.6]), long_waits, rng.choice([1, 2]))
+        return cls(rates, rng.choice([0, 0.2, 0.6]), rng.choice([0, 0, 0, 0, TWO_DAYS]), long_waits, rng.choice([1, 2]))
 
 
 class World:
@@ -134,7 +137,10 @@ class World:
         self.is_calm = False
         configured = settings.PROVIDERS["simulated"]
         self.core = SimulatorCore(
-            seed=seed, webhook_secret=configured["webhook_secrets"][0], account=configured["account"], dials=ROUGH
+            seed=seed,
+            webhook_secret=configured["webhook_secrets"][0],
+            account=configured["account"],
+            dials=dataclasses.replace(ROUGH, delay_seconds=self.weather.webhooks_after),
         )
         self.processes = Processes(meanwhile=meanwhile, violations=self.violations)
         self.broker = Broker(step=self.processes.pass_step)

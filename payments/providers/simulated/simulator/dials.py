@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 DAY = 86_400
-_UPPER_BOUNDS = {"evidence_seconds": 365 * DAY}
+_UPPER_BOUNDS = {"evidence_seconds": 365 * DAY, "delay_seconds": 3 * DAY}
 """Of dials that go further than others of their kind."""
 
 
