@@ -74,8 +74,8 @@ class KafkaPublisher:
 def _finish(producer: Producer, failures: list[KafkaError]) -> None:
     undelivered = producer.flush(budget_seconds())
     too_large = [error for error in failures if error.code() in _TOO_LARGE]
-    for error in too_large + failures:
-        raise _judged(error)
+    if failures:
+        raise _judged((too_large or failures)[0])
     if undelivered:
         raise TransportError(f"Kafka: {undelivered} events were not confirmed in time")
 

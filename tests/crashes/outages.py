@@ -2,10 +2,9 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from django.db import connection
@@ -13,63 +12,34 @@ from django.db import connection
 from config.embedded.environment import free_port
 from tests import servers
 from tests.architecture.source import ROOT
+from tests.stoppable import StoppableServer
 
 DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"]
 """As in production: what was committed is there after a SIGKILL."""
 
 
-class Stoppable:
-    """One server; `start` returns when it answers."""
-
-    def __init__(self, command: list[str], *, log: Path, ready: Callable[[], bool]) -> None:
-        self._command, self._log, self._ready = command, log, ready
-        self._running = contextlib.ExitStack()
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self._process = self._running.enter_context(
-            servers.running(self._command, log=str(self._log), ready=self._ready)
-        )
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Returns when it has ended; stopping what does not run does nothing."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait()
-            self._process = None
-        self._running.close()
-
-
 @contextlib.contextmanager
-def stoppable_redis(folder: Path) -> Iterator[tuple[Stoppable, str]]:
+def stoppable_redis(folder: Path) -> Iterator[tuple[StoppableServer, str]]:
     """Running, with its REDIS_URL."""
     folder.mkdir()
     port = free_port()
     command = servers.redis_command(str(folder), port)
-    with _started(Stoppable(command, log=folder / "log", ready=lambda: servers.redis_answers(port))) as server:
+    server = StoppableServer(command, log=folder / "log", ready=lambda: servers.redis_answers(port))
+    with server.running():
         yield server, f"redis://127.0.0.1:{port}/0"
 
 
 @contextlib.contextmanager
-def stoppable_mariadb(folder: Path) -> Iterator[tuple[Stoppable, str]]:
+def stoppable_mariadb(folder: Path) -> Iterator[tuple[StoppableServer, str]]:
     """Running, migrated, and this test's own database connection points at it; with its DATABASE_URL."""
     folder.mkdir()
     port = free_port()
     url = f"mysql://root@127.0.0.1:{port}/quittance"
     command = servers.mariadb_command(str(folder), port, DURABLE)
-    server = Stoppable(command, log=folder / "log", ready=lambda: servers.mariadb_answers(port))
-    with _started(server), _connected_to_new_database_at(port):
+    server = StoppableServer(command, log=folder / "log", ready=lambda: servers.mariadb_answers(port))
+    with server.running(), _connected_to_new_database_at(port):
         _migrate(url)
         yield server, url
-
-
-@contextlib.contextmanager
-def _started(server: Stoppable) -> Iterator[Stoppable]:
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @contextlib.contextmanager

@@ -8,9 +8,10 @@ from django.db import connection
 
 from config.embedded.environment import free_port
 from tests.crashes.load import Load
-from tests.crashes.outages import Stoppable, stoppable_mariadb, stoppable_redis
+from tests.crashes.outages import stoppable_mariadb, stoppable_redis
 from tests.crashes.scenario import play
 from tests.crashes.service import Service
+from tests.stoppable import StoppableServer
 
 SEED = 1
 OUTAGE_SECONDS = 30
@@ -25,13 +26,13 @@ pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[tuple[Stoppable, str]]:
+def broker(tmp_path: Path) -> Iterator[tuple[StoppableServer, str]]:
     with stoppable_redis(tmp_path / "redis") as server:
         yield server
 
 
 @pytest.fixture
-def database(tmp_path: Path, django_db_blocker: Any) -> Iterator[tuple[Stoppable, str]]:
+def database(tmp_path: Path, django_db_blocker: Any) -> Iterator[tuple[StoppableServer, str]]:
     with django_db_blocker.unblock(), stoppable_mariadb(tmp_path / "mariadb") as server:
         yield server
 
@@ -39,8 +40,8 @@ def database(tmp_path: Path, django_db_blocker: Any) -> Iterator[tuple[Stoppable
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 @pytest.mark.parametrize("absent", ["broker", "database"])
 def test_a_server_that_is_away_for_30_seconds_costs_time_and_nothing_else(
-    broker: tuple[Stoppable, str],
-    database: tuple[Stoppable, str],
+    broker: tuple[StoppableServer, str],
+    database: tuple[StoppableServer, str],
     tmp_path: Path,
     absent: str,
     number: signal.Signals,

@@ -1,11 +1,12 @@
 """What publishers that must all behave alike are tried on: each joins as a Subject that says what can be done to it."""
 
+import abc
 import contextlib
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from cloudevents.core.base import BaseCloudEvent
 from cloudevents.core.formats.json import JSONFormat
@@ -13,37 +14,43 @@ from cloudevents.core.v1.event import CloudEvent
 from django.utils.module_loading import import_string
 
 from outbox.subscribers.base import PublishedEvent, Publisher
-from outbox.tests.publishers.servers import Server
+from tests.stoppable import StoppableServer
 
 Entry = dict[str, Any]
 """Of EVENT_PUBLISHERS, without its patterns."""
 
 
-class Broker:
+class Broker(abc.ABC):
     """Where events arrive; its server, where there is one to kill and to freeze."""
 
-    server: Server
+    server: StoppableServer
     port: int
     too_large_bytes: int
     """An event of this size is refused."""
 
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        """From the moment it answers until the block ends."""
+        with self.server.running():
+            yield self
+
+    @abc.abstractmethod
     def entry(self, port: int | None = None) -> Entry:
         """What reaches it, through a proxy at `port` if there is one."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def nobody_there(self) -> Entry:
         """What would reach it if it were there."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def received(self) -> list[str]:
         """Every CloudEvent that is there, as JSON, in the order of arrival."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def empty(self) -> None:
         """Forget what has arrived: a test begins."""
-        raise NotImplementedError
 
-    def rest(self) -> None:
+    def rest(self) -> None:  # noqa: B027 - a server has nothing to put away
         """The test is over."""
 
 
@@ -52,7 +59,7 @@ class Subject:
     """A publisher under test, and whether its broker can be had in these ways."""
 
     name: str
-    opened: Callable[[Path], contextlib.AbstractContextManager[Broker]]
+    broker: Callable[[Path], Broker]
     is_limited: bool = True
     freezes: bool = True
     restarts: bool = True

@@ -5,16 +5,19 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from outbox.tests.publishers import kafka_server, log_file, rabbitmq_server, redis_server
 from outbox.tests.publishers.conformance import Broker, Subject
+from outbox.tests.publishers.kafka_server import KafkaServer
+from outbox.tests.publishers.log_file import LogFile
+from outbox.tests.publishers.rabbitmq_server import RabbitMQServer
+from outbox.tests.publishers.redis_server import RedisServer
 
 SUBJECTS = {
     subject.name: subject
     for subject in (
-        Subject("log", log_file.opened, is_limited=False, freezes=False, restarts=False, is_proxied=False),
-        Subject("redis", redis_server.opened),
-        Subject("rabbitmq", rabbitmq_server.opened, restarts_quickly=False),
-        Subject("kafka", kafka_server.opened, restarts=False, is_proxied=False),
+        Subject("log", LogFile, is_limited=False, freezes=False, restarts=False, is_proxied=False),
+        Subject("redis", RedisServer),
+        Subject("rabbitmq", RabbitMQServer, restarts_quickly=False),
+        Subject("kafka", KafkaServer, restarts=False, is_proxied=False),
     )
 }
 
@@ -28,7 +31,7 @@ def open_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Open]:
 
         def opened(name: str) -> Broker:
             if name not in running:
-                running[name] = stack.enter_context(SUBJECTS[name].opened(tmp_path_factory.mktemp(name)))
+                running[name] = stack.enter_context(SUBJECTS[name].broker(tmp_path_factory.mktemp(name)).running())
             return running[name]
 
         yield opened

@@ -3,18 +3,16 @@
 python -m outbox.tests.publishers.kafka_server      prints the address, serves until its standard input ends
 """
 
-import contextlib
 import itertools
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 
 from outbox.tests.publishers.conformance import Broker, Entry
-from outbox.tests.publishers.servers import Server
 from tests import servers
+from tests.stoppable import StoppableServer
 
 _topics = itertools.count(1)
 _QUIET = {"log_level": 0}
@@ -27,7 +25,7 @@ class KafkaServer(Broker):
     def __init__(self, folder: Path) -> None:
         self._log = folder / "log"
         command = [sys.executable, "-m", __name__]
-        self.server = Server(command, log=self._log, ready=lambda: self._log.read_text().endswith("\n"))
+        self.server = StoppableServer(command, log=self._log, ready=lambda: self._log.read_text().endswith("\n"))
 
     @property
     def address(self) -> str:
@@ -60,16 +58,6 @@ class KafkaServer(Broker):
             "class": "outbox.subscribers.kafka.KafkaPublisher",
             "options": {"servers": address, "topic": self._topic},
         }
-
-
-@contextlib.contextmanager
-def opened(folder: Path) -> Iterator[KafkaServer]:
-    broker = KafkaServer(folder)
-    broker.server.start()
-    try:
-        yield broker
-    finally:
-        broker.server.kill()
 
 
 def serve() -> None:

@@ -4,6 +4,7 @@ import contextlib
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from config.observability.logs import EventHandler
 from outbox.tests.publishers.conformance import Broker, Entry
@@ -16,6 +17,10 @@ class LogFile(Broker):
         self._path = folder / "events"
         self._handler = EventHandler()
         self._files = contextlib.ExitStack()
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        yield self
 
     def entry(self, port: int | None = None) -> Entry:
         return {"class": "outbox.subscribers.log.LogPublisher"}
@@ -42,8 +47,3 @@ class LogFile(Broker):
     def _close(self) -> None:
         with contextlib.suppress(OSError):  # what /dev/full did not take
             self._files.close()
-
-
-@contextlib.contextmanager
-def opened(folder: Path) -> Iterator[LogFile]:
-    yield LogFile(folder)

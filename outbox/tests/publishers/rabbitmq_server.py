@@ -6,14 +6,14 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from kombu import Connection, Exchange, Queue
 
 from outbox.tests.publishers.conformance import Broker, Entry
-from outbox.tests.publishers.servers import Server
 from tests import servers
+from tests.stoppable import StoppableServer
 
 BIN = Path("/usr/lib/rabbitmq/bin")
 EXCHANGE = Exchange("quittance.events", type="topic", durable=True)
@@ -39,11 +39,18 @@ class RabbitMQServer(Broker):
         (folder / ".erlang.cookie").write_text("quittance")
         (folder / ".erlang.cookie").chmod(0o400)
         command = ["env", *self._environment(), str(BIN / "rabbitmq-server")]
-        self.server = Server(command, log=folder / "log", ready=self._answers)
+        self.server = StoppableServer(command, log=folder / "log", ready=self._answers)
         mapper = ["epmd", "-port", str(self._mapper_port), "-address", "127.0.0.1"]
-        self.mapper = Server(mapper, log=folder / "epmd.log", ready=lambda: _listens(self._mapper_port))
+        self._mapper = StoppableServer(mapper, log=folder / "epmd.log", ready=lambda: _listens(self._mapper_port))
         self._queue = Queue("everything", exchange=EXCHANGE, routing_key="#", durable=True)
         self._bodies: list[str] = []
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        if not (BIN / "rabbitmq-server").exists():
+            pytest.skip("rabbitmq-server is not installed (Debian, Ubuntu: apt-get install rabbitmq-server)")
+        with self._mapper.running(), super().running():
+            yield self
 
     def entry(self, port: int | None = None) -> Entry:
         return {
@@ -112,17 +119,3 @@ def _listens(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
         return True
     return False
-
-
-@contextlib.contextmanager
-def opened(folder: Path) -> Iterator[RabbitMQServer]:
-    if not (BIN / "rabbitmq-server").exists():
-        pytest.skip("rabbitmq-server is not installed (Debian, Ubuntu: apt-get install rabbitmq-server)")
-    broker = RabbitMQServer(folder)
-    broker.mapper.start()
-    try:
-        broker.server.start()
-        yield broker
-    finally:
-        broker.server.kill()
-        broker.mapper.kill()

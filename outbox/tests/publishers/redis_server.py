@@ -3,13 +3,13 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import redis
 
 from outbox.tests.publishers.conformance import Broker, Entry
-from outbox.tests.publishers.servers import Server
 from tests import servers
+from tests.stoppable import StoppableServer
 
 STREAM = "quittance:events"
 
@@ -20,8 +20,13 @@ class RedisServer(Broker):
     def __init__(self, folder: Path) -> None:
         self.port = servers.free_port()
         command = [*servers.redis_command(str(folder), self.port), "--proto-max-bulk-len", "1mb"]
-        self.server = Server(command, log=folder / "log", ready=lambda: servers.redis_answers(self.port))
+        self.server = StoppableServer(command, log=folder / "log", ready=lambda: servers.redis_answers(self.port))
         self.client: Any = redis.Redis(port=self.port)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Self]:
+        with super().running(), contextlib.closing(self.client):
+            yield self
 
     def entry(self, port: int | None = None) -> Entry:
         return {
@@ -37,14 +42,3 @@ class RedisServer(Broker):
 
     def empty(self) -> None:
         self.client.flushall()
-
-
-@contextlib.contextmanager
-def opened(folder: Path) -> Iterator[RedisServer]:
-    broker = RedisServer(folder)
-    broker.server.start()
-    try:
-        yield broker
-    finally:
-        broker.client.close()
-        broker.server.kill()

@@ -131,7 +131,7 @@ def test_a_server_that_hangs_is_a_transport_failure_in_time(broker: Broker, sett
     relay_to(settings, broker.entry())
     recorded(6)
     services.drain()
-    _hang_and_come_back(broker, settings)
+    _assert_it_comes_back_after_hanging(broker, settings)
 
 
 @able(lambda subject: subject.freezes, takes_long=lambda subject: subject.name == "kafka")
@@ -141,10 +141,10 @@ def test_a_server_that_hangs_when_it_is_dialled_is_a_transport_failure_in_time(
     """The line is taken, and then nothing is said."""
     settings.OUTBOX_LEASE_SECONDS = 2
     relay_to(settings, broker.entry())
-    _hang_and_come_back(broker, settings)
+    _assert_it_comes_back_after_hanging(broker, settings)
 
 
-def _hang_and_come_back(broker: Broker, settings: Settings) -> None:
+def _assert_it_comes_back_after_hanging(broker: Broker, settings: Settings) -> None:
     recorded(6)
     broker.server.freeze()
     try:

@@ -1,5 +1,6 @@
 """`manage.py replay_webhooks`."""
 
+import functools
 import io
 import json
 import os
@@ -14,6 +15,7 @@ from django.db import OperationalError
 from config.kernel import ids
 from invoices.models import Invoice
 from payments.tests.factories import make_payment
+from tests import commands
 from tests.faults import DEADLOCK
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.breaking import raising_at
@@ -21,15 +23,7 @@ from webhooks.inbound.tests.sending import event, event_about, send
 
 pytestmark = pytest.mark.django_db
 
-
-def run(*arguments: str) -> tuple[int, str]:
-    """The command's exit code and standard output."""
-    out = io.StringIO()
-    try:
-        call_command("replay_webhooks", *arguments, stdout=out)
-    except SystemExit as end:
-        return int(end.code or 0), out.getvalue()
-    return 0, out.getvalue()
+run = functools.partial(commands.run, "replay_webhooks")
 
 
 def run_json(*arguments: str) -> tuple[int, Any]:
