@@ -1,13 +1,18 @@
 """`manage.py dead_letters`: held events and provider events that nobody could apply."""
 
+import getpass
 import io
 import json
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
+from config.kernel import ids
+from config.management import actors
 from outbox import services as outbox
 from outbox.models import HeldEvent
 from outbox.tests.support import PUBLISHERS, Wire, aggregate, record
@@ -20,6 +25,7 @@ pytestmark = pytest.mark.django_db
 
 BOOKING = "payments_receipt"
 """In the statements that book money."""
+NOBODY = "hev_01h455vb4pex5vsknk084sn02q"
 
 
 @pytest.fixture
@@ -57,6 +63,12 @@ def listed(*arguments: str) -> list[dict[str, Any]]:
     return found
 
 
+def answers(*arguments: str) -> tuple[int, dict[str, str]]:
+    """The exit code, and by id, as they were answered, why each was refused, empty where it was not."""
+    code, output = run(*arguments, "--json")
+    return code, {letter["id"]: letter["error"] for letter in json.loads(output)}
+
+
 def test_both_kinds_are_listed_with_what_one_decides_by(held: list[str], parked: ProviderEvent) -> None:
     """Whose, since when, how often tried, why; and which of them only wait behind another."""
     first, second, third = listed()
@@ -88,16 +100,20 @@ def test_showing_one_tells_everything(held: list[str], parked: ProviderEvent) ->
             run("show", nobody)
 
 
-def test_requeueing_all_sends_what_was_held_and_replays_the_inbox(held: list[str], parked: ProviderEvent) -> None:
+def test_requeueing_all_sends_what_was_held_and_replays_the_inbox(
+    held: list[str], parked: ProviderEvent, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The first of each line; those behind it follow by themselves. Each knows who and why."""
+    monkeypatch.setenv("LOGNAME", "ada")
     Wire.poison = set()
     code, output = run("requeue", "--all", "--reason", "receiver mended", "--json")
     assert (code, [letter["id"] for letter in json.loads(output)]) == (0, [held[0], parked.id])
     outbox.drain()
     assert set(HeldEvent.objects.values_list("status", flat=True)) == {"delivered"}
     row = HeldEvent.objects.get(id=held[0])
-    assert (row.actor, row.reason) == ("system:dead_letters", "receiver mended")
-    assert Replay.objects.get().reason == "receiver mended"
+    replay = Replay.objects.get()
+    assert (row.actor, row.reason) == ("system:dead_letters:ada", "receiver mended")
+    assert (replay.actor, replay.reason) == (row.actor, row.reason)
 
 
 def test_skipping_lets_the_line_go_on(held: list[str]) -> None:
@@ -115,14 +131,104 @@ def test_a_dry_run_changes_nothing(held: list[str], parked: ProviderEvent) -> No
     assert HeldEvent.objects.get(id=held[0]).given_up_at is not None
 
 
+def test_a_dry_run_tells_what_would_be_refused(held: list[str], parked: ProviderEvent) -> None:
+    """With the exit code that the command itself would have; what it would try has no error."""
+    code, refused = answers("requeue", held[0], held[1], NOBODY, parked.id, "--dry-run")
+    assert (code, refused[held[0]], refused[parked.id]) == (1, "", "")
+    assert "behind another" in refused[held[1]]
+    assert NOBODY in refused[NOBODY]
+    assert answers("skip", *held, "--dry-run") == (0, dict.fromkeys(held, ""))
+
+
+def test_every_named_id_gets_a_line_of_its_own(held: list[str]) -> None:
+    """In the order they were named, once each; what there is not is refused, and the others are done."""
+    strangers = [NOBODY, "pev_01h455vb4pex5vsknk084sn02q", "inv_01h455vb4pex5vsknk084sn02q", "hev_x", "-"]
+    code, refused = answers("requeue", *strangers, held[0], held[0], "--reason", "receiver mended")
+    assert (code, list(refused)) == (1, [*strangers, held[0]])
+    assert refused.pop(held[0]) == ""
+    assert all(error == f"There is no held event and no provider event {id}." for id, error in refused.items())
+    assert HeldEvent.objects.get(id=held[0]).available_at is not None
+    assert run("skip", NOBODY, "--dry-run") == (
+        1,
+        f"{NOBODY}  There is no held event and no provider event {NOBODY}.\n1 in all\n",
+    )
+
+
+def test_requeueing_one_that_waits_behind_another_is_refused(held: list[str]) -> None:
+    """It says which one must be dealt with first, whether it is named alone or after that one."""
+    first, second = held
+    sentence = outbox.NotFirstInLine(id=second, first=first).detail
+    assert answers("requeue", second, "--reason", "impatient") == (1, {second: sentence})
+    assert answers("requeue", first, second, "--reason", "both") == (1, {first: "", second: sentence})
+    assert second in run("requeue", second, "--reason", "impatient")[1]
+
+
+def test_one_that_waits_behind_another_can_be_skipped(held: list[str]) -> None:
+    """The one before it still blocks the line."""
+    assert answers("skip", held[1], "--reason", "obsolete") == (0, {held[1]: ""})
+    assert list(HeldEvent.objects.order_by("id").values_list("status", flat=True)) == ["held", "skipped"]
+
+
+def test_what_is_no_dead_letter_any_more_is_refused(held: list[str], parked: ProviderEvent) -> None:
+    """Whichever kind it is of; nothing is done with it."""
+    run("skip", held[0], "--reason", "enough")
+    ProviderEvent.objects.filter(id=parked.id).update(status="ignored", available_at=None)
+    code, refused = answers("requeue", held[0], parked.id, "--reason", "once more")
+    assert code == 1
+    assert refused[held[0]] == "It is no dead letter: its status is skipped."
+    assert refused[parked.id] == "It is no dead letter: its status is ignored."
+    assert not Replay.objects.exists()
+
+
 def test_what_cannot_be_done_is_said_beside_it_and_the_others_are_done(held: list[str], parked: ProviderEvent) -> None:
     """Exit code 1."""
-    code, output = run("skip", "--all", "--reason", "enough", "--json")
-    refused = {letter["id"]: letter["error"] for letter in json.loads(output)}
-    assert code == 1
-    assert refused[held[0]] == ""
-    assert refused[parked.id].startswith("a provider event cannot be skipped")
+    code, refused = answers("skip", parked.id, held[0], "--reason", "enough")
+    assert (code, refused[held[0]]) == (1, "")
+    assert refused[parked.id].startswith("A provider event cannot be skipped")
     assert HeldEvent.objects.get(id=held[0]).status == "skipped"
+
+
+def test_skipping_all_leaves_provider_events_alone(held: list[str], parked: ProviderEvent) -> None:
+    """They cannot be skipped, so that they are not among all."""
+    assert answers("skip", "--all", "--reason", "enough") == (0, {held[0]: ""})
+    assert ProviderEvent.objects.get(id=parked.id).status == "parked"
+    with pytest.raises(CommandError, match="cannot be skipped"):
+        run("skip", "--all", "--kind", "inbox", "--reason", "enough")
+
+
+def test_a_limit_counts_only_what_is_acted_on(held: list[str], parked: ProviderEvent) -> None:
+    """One that waits behind another does not use it up."""
+    assert answers("requeue", "--all", "--limit", "2", "--dry-run") == (0, {held[0]: "", parked.id: ""})
+
+
+@pytest.mark.parametrize("command", ["requeue", "skip"])
+def test_nothing_matched_is_an_empty_list_in_json(command: str) -> None:
+    """Else a sentence; with a status of its own."""
+    assert run(command, "--all", "--reason", "why", "--json") == (3, "[]\n")
+    assert run(command, "--all", "--reason", "why") == (3, "nothing matched\n")
+
+
+def test_only_the_named_ones_are_read(held: list[str], parked: ProviderEvent) -> None:
+    """One statement for each kind that is named, however many there are."""
+    for named in ([held[1]], [parked.id], [*held, parked.id, NOBODY]):
+        with CaptureQueriesContext(connection) as asked:
+            run("requeue", *named, "--dry-run")
+        kinds = {id.partition("_")[0] for id in named}
+        assert len(asked) == len(kinds)
+        for id in named:
+            assert any(ids.decode(id[:3], id).hex in query["sql"] for query in asked)
+
+
+def test_an_account_without_a_name_is_somebody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container's user may have none; a long one is cut to what an actor may be."""
+
+    def nameless() -> str:
+        raise KeyError("getpwuid(): uid not found: 1001")
+
+    monkeypatch.setenv("LOGNAME", "a" * 300)
+    assert len(actors.operator("outbox_cursor").actor) <= 200
+    monkeypatch.setattr(getpass, "getuser", nameless)
+    assert actors.operator("dead_letters").actor == "system:dead_letters:somebody"
 
 
 def test_a_replay_that_fails_again_is_a_failure() -> None:
@@ -144,6 +250,9 @@ def test_a_replay_that_fails_again_is_a_failure() -> None:
         ["requeue", "--all"],
         ["requeue", "hev_x", "--all", "--reason", "why"],
         ["skip", "--all", "--reason", "  "],
+        ["requeue", "hev_x", "--reason", "why", "--kind", "held"],
+        ["skip", "hev_x", "--reason", "why", "--limit", "1"],
+        ["skip", "hev_x", "--dry-run", "--type", "*"],
         ["list", "--kind", "post"],
         ["list", "--limit", "0"],
         ["list", "--since", "soon"],

@@ -1,7 +1,6 @@
 """manage.py outbox_cursor: how far each subscriber has come, and moving a publisher back."""
 
 import dataclasses
-import getpass
 import json
 import sys
 from typing import Any
@@ -9,9 +8,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
-from config.api import principals
 from config.kernel.errors import DomainError, Unavailable
-from config.management import arguments
+from config.management import actors, arguments
 from outbox import services
 from outbox.services import SubscriberStatus, Target
 
@@ -79,8 +77,9 @@ class Command(BaseCommand):
         if options["dry_run"]:
             found = services.preview_rewind(subscriber=options["subscriber"], target=target)
         else:
+            actor = actors.operator("outbox_cursor")
             found = services.rewind(
-                subscriber=options["subscriber"], target=target, actor=_who(), reason=options["reason"]
+                subscriber=options["subscriber"], target=target, actor=actor, reason=options["reason"]
             )
         if options["as_json"]:
             self.stdout.write(json.dumps({"dry_run": options["dry_run"], **dataclasses.asdict(found)}))
@@ -97,12 +96,3 @@ def _row(status: SubscriberStatus) -> tuple[str, ...]:
     age = "-" if status.oldest_age_seconds is None else f"{status.oldest_age_seconds:.0f} s"
     counts = (status.held, status.given_up, status.backing_off, status.leased)
     return (status.subscriber, str(status.shards), str(status.lag), age, *map(str, counts))
-
-
-def _who() -> principals.Principal:
-    """The account of the operating system, as far as it can be told."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a container's user without a name
-        name = "somebody"
-    return principals.system(f"outbox_cursor:{name}")
