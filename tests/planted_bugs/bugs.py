@@ -100,7 +100,7 @@ BUGS = (
             Edit("payments/services/requesting.py", "find_earlier(Payment, key) or _unless", "_unless"),
             Edit("payments/services/requesting.py", "if earlier := find_replay(Payment, key):", "if earlier := None:"),
         ),
-        says="and is answered with Answer(status=409",
+        says="was made under a key, and its client does not know of it",
     ),
     Bug(
         "ids are taken for order",
