@@ -5,6 +5,7 @@ import dataclasses
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,18 @@ def fastapi(*, folder: Path, url: str) -> Iterator[int]:
     command = "bench.peers.fastapi_service.main:app"
     with _served("fastapi", "asgi", command, folder, "/health", PEER_DATABASE_URL=peer_url) as port:
         yield port
+
+
+@contextlib.contextmanager
+def receiver() -> Iterator[int]:
+    """Somebody to send webhooks to; yields its port."""
+    process = subprocess.Popen([sys.executable, "-m", "bench.peers.receiver"], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield int(process.stdout.readline())
+    finally:
+        process.terminate()
+        process.wait(10)
 
 
 @dataclasses.dataclass(frozen=True)

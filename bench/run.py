@@ -17,7 +17,7 @@ from bench import servers
 from config.embedded.environment import free_port
 
 FOLDER = Path(__file__).resolve().parent.parent / ".local" / "bench"
-PARTS = ("create-pay", "replays", "webhooks", "relay", "latency")
+PARTS = ("create-pay", "replays", "webhooks", "relay", "deliveries", "latency")
 
 
 def main() -> None:
@@ -44,6 +44,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--invoices", type=int, default=0, help="seed so many first: manage.py seed_volume")
     parser.add_argument("--backlog", type=int, default=100_000, help="events for the relay")
     parser.add_argument("--peer-backlog", type=int, default=5_000, help="events for the peer's publisher")
+    parser.add_argument("--deliveries", type=int, default=5_000, help="to receivers of webhooks")
     parser.add_argument("--pairs-per-second", type=float, default=10, help="the load under which latency is measured")
     return parser.parse_args()
 

@@ -16,7 +16,7 @@ from django.db import connection
 
 from bench import competition, service, table
 from bench.hot_paths import Shop
-from bench.parts import create_pay, latency, relay, replays, webhooks
+from bench.parts import create_pay, deliveries, latency, relay, replays, webhooks
 from bench.parts.base import Bench, Options, Part
 from bench.peers.stomp_server import StompServer
 from bench.stock import Accepted, write_one
@@ -77,6 +77,7 @@ def session(*, options: argparse.Namespace, folder: Path, simulator_port: int) -
         connections=options.connections,
         backlog=options.backlog,
         peer_backlog=options.peer_backlog,
+        deliveries=options.deliveries,
         pairs_per_second=options.pairs_per_second,
     )
     competition.check_environment()
@@ -84,7 +85,7 @@ def session(*, options: argparse.Namespace, folder: Path, simulator_port: int) -
     written, accepted = write_one(shop), Accepted(shop)
     app.control.purge()
     outbox.drain()
-    wanted = options.only or ["create-pay", "replays", "webhooks", "relay", "latency"]
+    wanted = options.only or ["create-pay", "replays", "webhooks", "relay", "deliveries", "latency"]
     with contextlib.ExitStack() as stack:
         running = stack.enter_context(service.running(folder=folder, simulator_port=simulator_port))
         bench = Bench(chosen, folder, running, shop, written, accepted)
@@ -108,6 +109,8 @@ def _parts(bench: Bench, wanted: list[str], stack: contextlib.ExitStack) -> Iter
         broker = StompServer()
         stack.callback(broker.close)
         yield relay.part(bench, publisher=competition.Publisher(folder=folder, url=url), broker=broker)
+    if "deliveries" in wanted:
+        yield deliveries.part(bench, receiver_port=stack.enter_context(competition.receiver()))
 
 
 def _machine() -> dict[str, Any]:

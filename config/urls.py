@@ -37,5 +37,6 @@ urlpatterns = [
     path("api/v1/", include("invoices.api.urls")),
     path("api/v1/", include("payments.api.urls")),
     path("api/v1/", include("outbox.api.urls")),
+    path("api/v1/", include("webhooks.outbound.api.urls")),
     path("webhooks/", include("webhooks.inbound.api.urls")),
 ]

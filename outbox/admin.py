@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -130,6 +131,15 @@ def timeline_events(subject: Subject, window: Window) -> list[Item]:
     rows = OutboxEvent.objects.filter(aggregate_id=subject.invoice_id)
     if subject.payment_id is not None:
         rows = rows.filter(data__payment=subject.payment_id)
+    return _items(rows, window)
+
+
+def log_of(aggregate_id: str, window: Window) -> list[Item]:
+    """All events of one aggregate, for its own page. One statement."""
+    return _items(OutboxEvent.objects.filter(aggregate_id=aggregate_id), window)
+
+
+def _items(rows: QuerySet[OutboxEvent], window: Window) -> list[Item]:
     return [_item(event) for event in window.newest(rows, "occurred_at", "-sequence")]
 
 

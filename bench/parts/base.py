@@ -21,6 +21,7 @@ class Options:
     connections: int
     backlog: int
     peer_backlog: int
+    deliveries: int
     pairs_per_second: float
 
 

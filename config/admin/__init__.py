@@ -9,7 +9,7 @@ from config.admin.actions import (
     unless_refused,
     unless_transition,
 )
-from config.admin.filters import MadeDateFilter, RecentValuesFilter
+from config.admin.filters import MadeDateFilter, NewestRelatedFilter, RecentValuesFilter
 from config.admin.form_keys import KeyedForm, claim
 from config.admin.paginator import BoundedPaginator, bounded_count
 from config.admin.read_only import ReadOnlyAdmin, ReadOnlyInline, TypedLookups
@@ -19,6 +19,7 @@ __all__ = [
     "BoundedPaginator",
     "KeyedForm",
     "MadeDateFilter",
+    "NewestRelatedFilter",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
     "ReasonForm",

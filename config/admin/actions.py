@@ -10,6 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import models
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
@@ -21,6 +22,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 from config.admin import looks
 from config.admin.read_only import ReadOnlyAdmin
 from config.api import card_numbers, principals
+from config.api.principals import Principal
 from config.kernel.errors import DomainError
 
 MAX_REASON_LENGTH = 500
@@ -30,10 +32,15 @@ Text = str | Promise
 
 
 class Said(NamedTuple):
-    """What staff is told once an action is done."""
+    """What staff is told once an action is done, on the page `onward`, or where the action was offered.
+
+    A `secret` stands in the answer itself, once: in no message, which a cookie or the session would keep.
+    """
 
     text: Text
     level: int = messages.SUCCESS
+    secret: str = ""
+    onward: str = ""
 
 
 class ReasonForm(forms.Form):
@@ -95,9 +102,11 @@ def unless_refused(check: Callable[[Any], object]) -> Callable[[Any], Text]:
 
 @dataclasses.dataclass(frozen=True)
 class ReasonedAction:
-    """Something staff does to one object and says why. `name` is its URL, and its permission "<app>.<name>_<model>".
+    """Something staff does to one object and says why. `name` is its URL, and its permission "<app>.<name>_<model>",
+    unless it shares that of several actions, "<app>.<permission>_<model>".
 
     `perform(obj, actor, reason, **answers)` makes one service call; `answers` are what `form` asks beyond the reason.
+    A ValidationError that it raises says by name which of them is wrong, and is shown beside it.
     `refusal` says in a sentence why the object does not allow it now, or nothing: the button is then off, with the
     sentence beside it. It only informs: it is the service that refuses, with a domain error shown as a message.
     """
@@ -109,6 +118,11 @@ class ReasonedAction:
     refusal: Callable[[Any], Text] = never_refused
     form: type[ReasonForm] = ReasonForm
     is_grave: bool = False
+    permission: str = ""
+
+    def is_allowed_to(self, request: HttpRequest, opts: Any) -> bool:
+        """Whether the user may do it to objects of the model with these options."""
+        return request.user.has_perm(f"{opts.app_label}.{self.permission or self.name}_{opts.model_name}")
 
 
 class ReasonedActionsAdmin(ReadOnlyAdmin):
@@ -143,7 +157,7 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         offered = [
             {"action": action, "url": f"../{action.name}/", "refusal": action.refusal(obj)}
             for action in self.reasoned_actions
-            if obj is not None and self._may(request, action)
+            if obj is not None and action.is_allowed_to(request, self.opts)
         ]
         return {"reasoned_actions": sorted(offered, key=lambda each: bool(each["refusal"]))}
 
@@ -152,34 +166,51 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         obj = self.get_object(request, unquote(self._quoted(object_id)))
         if obj is None:
             raise Http404
-        if not self.has_view_permission(request, obj) or not self._may(request, action):
+        return self.offer(request, action, obj, back="../change/")
+
+    def offer(self, request: HttpRequest, action: ReasonedAction, obj: Any, *, back: str) -> HttpResponse:
+        """As `reasoned_view`, for anything that `action` is done to; it was offered on the page `back`."""
+        if not self.has_view_permission(request, obj) or not action.is_allowed_to(request, self.opts):
             raise PermissionDenied
-        if request.method != "POST":
-            return self._ask(request, action, obj, action.form(initial=action.form.about(obj)))
-        form = action.form(request.POST)
-        if not form.is_valid():
-            return self._ask(request, action, obj, form)
-        answers = dict(form.cleaned_data)
-        try:
-            said = action.perform(obj, principals.staff(request.user), answers.pop("reason"), **answers)
-        except DomainError as error:
-            said = Said(error.detail, messages.ERROR)
+        opened = action.form(request.POST) if request.method == "POST" else action.form(initial=action.form.about(obj))
+        said = _do(action, obj, opened, principals.staff(request.user)) if opened.is_valid() else None
+        if said is None:
+            return self._ask(request, action, obj, opened, back)
+        onward = said.onward or back
+        if said.secret:
+            return self._answer(request, "admin/shown_once.html", action, obj, said=said, onward=onward)
         self.message_user(request, str(said.text), said.level)
-        return HttpResponseRedirect("../change/")
+        return HttpResponseRedirect(onward)
 
-    def _ask(self, request: HttpRequest, action: ReasonedAction, obj: Any, form: ReasonForm) -> HttpResponse:
+    def _ask(self, request: HttpRequest, action: ReasonedAction, obj: Any, form: ReasonForm, back: str) -> HttpResponse:
         status = getattr(obj, "status", "")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": action.label,
-            "opts": self.opts,
-            "original": obj,
-            "status": status and looks.label(status, obj.get_status_display()),
-            "action": action,
-            "refusal": action.refusal(obj),
-            "form": form,
-        }
-        return TemplateResponse(request, "admin/reasoned_action.html", context)
+        return self._answer(
+            request,
+            "admin/reasoned_action.html",
+            action,
+            obj,
+            status=status and looks.label(status, obj.get_status_display()),
+            refusal=action.refusal(obj),
+            form=form,
+            back=back,
+        )
 
-    def _may(self, request: HttpRequest, action: ReasonedAction) -> bool:
-        return request.user.has_perm(f"{self.opts.app_label}.{action.name}_{self.opts.model_name}")
+    def _answer(
+        self, request: HttpRequest, template: str, action: ReasonedAction, obj: Any, **more: Any
+    ) -> HttpResponse:
+        original = obj if isinstance(obj, models.Model) else None
+        context = {"title": action.label, "opts": self.opts, "original": original, "subject": obj, "action": action}
+        context |= more
+        return TemplateResponse(request, template, self.admin_site.each_context(request) | context)
+
+
+def _do(action: ReasonedAction, obj: Any, form: ReasonForm, actor: Principal) -> Said | None:
+    """What came of it; None when an answer is wrong, which `form` then says."""
+    answers = dict(form.cleaned_data)
+    try:
+        return action.perform(obj, actor, answers.pop("reason"), **answers)
+    except ValidationError as error:
+        form.add_error(None, error)
+        return None
+    except DomainError as error:
+        return Said(error.detail, messages.ERROR)

@@ -141,6 +141,11 @@ def read(request: HttpRequest, subject: Subject, window: Window) -> Timeline:
     for source, permission in settings.ADMIN_TIMELINE_SOURCES.items():
         if request.user.has_perm(permission):
             found += import_string(source)(subject, window)
+    return paged(found, window)
+
+
+def paged(found: list[Item], window: Window) -> Timeline:
+    """The newest of `found`, which are what sources return for this window."""
     found.sort(key=lambda item: (item.at, item.order))
     shown = found[-SHOWN_ITEMS:]
     older = _query((*window.trail, shown[0].at)) if len(found) > len(shown) else ""

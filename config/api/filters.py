@@ -81,11 +81,12 @@ class FilterBackend(DjangoFilterBackend):
         if not filterset.is_valid():
             raise ValidationError(filterset.errors)
         for name, value in filterset.form.cleaned_data.items():
-            if isinstance(value, datetime.datetime) and not _is_storable(value):
+            if isinstance(value, datetime.datetime) and not is_storable(value):
                 raise ValidationError({name: "Send a date between the years 2 and 9998."}, code="out_of_range")
         found: QuerySet[Any] = filterset.qs
         return found
 
 
-def _is_storable(value: datetime.datetime) -> bool:
+def is_storable(value: datetime.datetime) -> bool:
+    """Whether every time zone has it within the years that databases and Python know."""
     return 1 < value.year < 9999

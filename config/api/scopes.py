@@ -13,4 +13,6 @@ SCOPES: dict[str, str] = {
     "receipts:write": "End reviews, and decide what becomes of money that pays nothing.",
     "disputes:read": "See disputes.",
     "events:read": "See everything that has happened.",
+    "webhook_endpoints:read": "See webhook endpoints and what was sent to them.",
+    "webhook_endpoints:write": "Create, change, pause, test and delete webhook endpoints; send again.",
 }

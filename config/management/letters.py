@@ -1,7 +1,8 @@
-"""Dead letters of both directions: held events and provider events, and what can be done with each kind."""
+"""Dead letters of both directions: held events, provider events, deliveries, and what can be done with each kind."""
 
 import dataclasses
 import datetime
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,10 @@ from outbox.states import HeldStatus
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent, ProviderEventQuerySet
 from webhooks.inbound.states import ProviderEventStatus
+from webhooks.outbound import services as outbound
+from webhooks.outbound.models import Delivery, DeliveryQuerySet
+from webhooks.outbound.services.messages import body_of
+from webhooks.outbound.states import DeliveryStatus, EndpointStatus
 
 GIVEN_UP, TRIED_AGAIN, WAITS = "given up", "tried again by itself", "waits behind another"
 UNAPPLIED = (ProviderEventStatus.PARKED, ProviderEventStatus.DEAD)
@@ -24,7 +29,8 @@ UNAPPLIED = (ProviderEventStatus.PARKED, ProviderEventStatus.DEAD)
 
 @dataclasses.dataclass(frozen=True)
 class Letter:
-    """One of them. `of` is the subscriber that cannot take it, or the provider that has sent it; times are ISO 8601.
+    """One of them. `of` is the subscriber that cannot take it, the provider that has sent it, or the id of the endpoint
+    that nothing arrives at; times are ISO 8601.
 
     `error` is why it lies here; of one to requeue or skip, why that was or would be refused. What there is not is of no
     kind.
@@ -99,6 +105,23 @@ def _received_letters(rows: ProviderEventQuerySet) -> Iterator[Letter]:
         yield Letter("inbox", id, type_, provider, status, _iso(at), attempts, error)
 
 
+def _undelivered(options: dict[str, Any]) -> Iterator[Letter]:
+    """Those whose endpoints are there: to the others nobody can send."""
+    rows = Delivery.objects.filter(status=DeliveryStatus.DEAD).exclude(endpoint__status=EndpointStatus.DELETED)
+    if options["of"]:
+        rows = rows.filter(endpoint__in=_with_prefix("whe", [options["of"]]))
+    if options["since"]:
+        rows = rows.filter(ended_at__gte=options["since"])
+    return _delivery_letters(rows)
+
+
+def _delivery_letters(rows: DeliveryQuerySet) -> Iterator[Letter]:
+    """One that has not ended has been lying since it was made."""
+    for row in rows.order_by("id").iterator():
+        since = _iso(row.ended_at or row.created_at)
+        yield Letter("delivery", row.id, row.type, row.endpoint_id, row.status, since, row.attempts, row.error)
+
+
 def _with_prefix(prefix: str, ids: Iterable[str]) -> Iterator[str]:
     """Those that can be ids of such a row; the others are nobody's."""
     for id in ids:
@@ -124,6 +147,20 @@ def _show_received(id: str) -> dict[str, Any] | None:
         None
         if row is None
         else {"event": _fields(row), "replays": [_fields(replay) for replay in row.replays.order_by("id")]}
+    )
+
+
+def _show_delivery(id: str) -> dict[str, Any] | None:
+    row = by_id(Delivery.objects.select_related("endpoint", "event"), id)
+    return (
+        None
+        if row is None
+        else {
+            "delivery": _fields(row),
+            "url": row.endpoint.url,
+            "body": json.loads(body_of(row)),
+            "tries": [_fields(each) for each in row.tries.order_by("id")],
+        }
     )
 
 
@@ -156,5 +193,13 @@ KINDS = {
         open=UNAPPLIED,
         acts={"requeue": _replay},
         refused={"skip": "A provider event cannot be skipped: requeue it, or leave it."},
+    ),
+    "delivery": Kind(
+        found=_undelivered,
+        named=lambda ids: _delivery_letters(Delivery.objects.filter(id__in=_with_prefix("whd", ids))),
+        show=_show_delivery,
+        open=(DeliveryStatus.DEAD,),
+        acts={"requeue": lambda id, actor, reason: outbound.resend(delivery_id=id, actor=actor, reason=reason)},
+        refused={"skip": "A delivery cannot be skipped, as nothing waits behind it: requeue it, or leave it."},
     ),
 }

@@ -28,6 +28,8 @@ ADMIN_ATTENTION = {
     "payments.admin.attention_settlement": "payments.view_difference",
     "webhooks.inbound.admin.attention": "inbound.view_providerevent",
     "outbox.admin.attention": "outbox.view_heldevent",
+    "webhooks.outbound.admin.attention_deliveries": "outbound.view_delivery",
+    "webhooks.outbound.admin.attention_endpoints": "outbound.view_endpoint",
     "invoices.admin.attention": "invoices.view_invoice",
 }
 """Whoever has tiles on the first page → the permission to see them."""
@@ -110,6 +112,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Events"), "outbox", "outbox", "outboxevent"),
                     _page(_("Held events"), "front_hand", "outbox", "heldevent"),
                     _page(_("Cursors"), "sync_alt", "outbox", "cursor"),
+                    _page(_("Webhook endpoints"), "webhook", "outbound", "endpoint"),
+                    _page(_("Deliveries"), "send", "outbound", "delivery"),
                 ],
             },
             {

@@ -40,5 +40,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "ReceiptStatus": "payments.states.ReceiptStatus",
         "RefundStatus": "payments.states.RefundStatus",
         "DisputeStatus": "payments.states.DisputeStatus",
+        "WebhookEndpointStatus": "webhooks.outbound.states.EndpointStatus",
+        "WebhookDeliveryStatus": "webhooks.outbound.states.DeliveryStatus",
+        "WebhookDeliveryType": "webhooks.outbound.api.filters.TYPES",
     },
 }

@@ -20,6 +20,7 @@ INSTALLED_APPS = [
     "payments",
     "billing",
     "webhooks.inbound",
+    "webhooks.outbound",
 ]
 
 MIDDLEWARE = [

@@ -12,3 +12,4 @@ from config.settings.metrics import *  # noqa: F403
 from config.settings.outbox import *  # noqa: F403
 from config.settings.payments import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
+from config.settings.webhooks import *  # noqa: F403

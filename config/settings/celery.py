@@ -46,6 +46,7 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="4", minute="15"),
         "options": {"expires": 3600.0},
     },
+    "webhooks.outbound.deliver": {"task": "webhooks.outbound.deliver", "schedule": 1.0, "options": {"expires": 1.0}},
     "webhooks.inbound.sweep": {"task": "webhooks.inbound.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 

@@ -1,6 +1,7 @@
 """Who hears which event. The one table through which anything travels *up* the import direction.
 
 A consumer's handler is called as `handler(event=OutboxEvent)` inside the relay's transaction, once per event in effect.
+One of batches is called as `batch_handler(events=Sequence[OutboxEvent])`, and asked before each what it hears of.
 A publisher is an object with `publish(events: Sequence[PublishedEvent])`, called outside transactions, at least once.
 Patterns are `fnmatch` patterns over event types.
 """
@@ -13,6 +14,11 @@ EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
     "release_parked": {
         "handler": "webhooks.inbound.services.release_parked",
         "events": ["payment.submitted", "receipt.created"],
+    },
+    "webhooks": {
+        "batch_handler": "webhooks.outbound.services.fan_out",
+        "events": "webhooks.outbound.services.wanted",
+        "start": "end",
     },
 }
 

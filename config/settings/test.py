@@ -8,3 +8,5 @@ METRICS_DIR = env.prometheus_multiproc_dir
 METRICS_ARE_PUBLIC = True
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+WEBHOOK_HTTPS_ONLY = False
+WEBHOOK_ALLOW_PRIVATE_ADDRESSES = True

@@ -1,4 +1,4 @@
-"""`manage.py dead_letters`: held events and provider events that nobody could apply."""
+"""`manage.py dead_letters`: held events, provider events that nobody could apply, deliveries that did not arrive."""
 
 import getpass
 import io
@@ -11,8 +11,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from config.kernel import ids
+from config.api.principals import system
+from config.kernel import clock, ids
 from config.management import actors
+from config.management.letters import KINDS
 from outbox import services as outbox
 from outbox.models import HeldEvent
 from outbox.tests.support import PUBLISHERS, Wire, aggregate, record
@@ -20,11 +22,14 @@ from payments.tests.factories import make_payment
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.breaking import raising_at
 from webhooks.inbound.tests.sending import event_about, send
+from webhooks.outbound import services as webhooks
+from webhooks.outbound.models import Attempt, Delivery
 
 pytestmark = pytest.mark.django_db
 
 BOOKING = "payments_receipt"
 """In the statements that book money."""
+ACTOR = system("tests")
 NOBODY = "hev_01h455vb4pex5vsknk084sn02q"
 
 
@@ -44,6 +49,19 @@ def parked() -> ProviderEvent:
     """Of a payment that nobody knows."""
     send(event_about(make_payment(), "charge.succeeded", reference="pay_01h455vb4pex5vsknk084sn02q"))
     return ProviderEvent.objects.get(status="parked")
+
+
+@pytest.fixture
+def undelivered() -> Delivery:
+    """A ping that no try of brought to its endpoint."""
+    url, everything = "http://127.0.0.1:9/hook", ["*"]
+    endpoint = webhooks.create_endpoint(actor=ACTOR, url=url, listens_to=everything, description="", key=None).row
+    ping = webhooks.ping(actor=ACTOR, endpoint_id=endpoint.id)
+    now = clock.now()
+    failed = {"status_code": 500, "error": "answered with 500"}
+    Attempt.objects.create(delivery=ping, url=url, answer="out of order", duration_ms=7, started_at=now, **failed)
+    Delivery.objects.filter(id=ping.id).update(status="dead", attempts=8, available_at=None, ended_at=now, **failed)
+    return Delivery.objects.get()
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -67,6 +85,10 @@ def answers(*arguments: str) -> tuple[int, dict[str, str]]:
     """The exit code, and by id, as they were answered, why each was refused, empty where it was not."""
     code, output = run(*arguments, "--json")
     return code, {letter["id"]: letter["error"] for letter in json.loads(output)}
+
+
+def missing(id: str) -> str:
+    return f"There is no held event, no provider event and no delivery {id}."
 
 
 def test_both_kinds_are_listed_with_what_one_decides_by(held: list[str], parked: ProviderEvent) -> None:
@@ -142,16 +164,13 @@ def test_a_dry_run_tells_what_would_be_refused(held: list[str], parked: Provider
 
 def test_every_named_id_gets_a_line_of_its_own(held: list[str]) -> None:
     """In the order they were named, once each; what there is not is refused, and the others are done."""
-    strangers = [NOBODY, "pev_01h455vb4pex5vsknk084sn02q", "inv_01h455vb4pex5vsknk084sn02q", "hev_x", "-"]
+    strangers = [NOBODY, *(f"{prefix}_01h455vb4pex5vsknk084sn02q" for prefix in ("pev", "whd", "inv")), "hev_x", "-"]
     code, refused = answers("requeue", *strangers, held[0], held[0], "--reason", "receiver mended")
     assert (code, list(refused)) == (1, [*strangers, held[0]])
     assert refused.pop(held[0]) == ""
-    assert all(error == f"There is no held event and no provider event {id}." for id, error in refused.items())
+    assert all(error == missing(id) for id, error in refused.items())
     assert HeldEvent.objects.get(id=held[0]).available_at is not None
-    assert run("skip", NOBODY, "--dry-run") == (
-        1,
-        f"{NOBODY}  There is no held event and no provider event {NOBODY}.\n1 in all\n",
-    )
+    assert run("skip", NOBODY, "--dry-run") == (1, f"{NOBODY}  {missing(NOBODY)}\n1 in all\n")
 
 
 def test_requeueing_one_that_waits_behind_another_is_refused(held: list[str]) -> None:
@@ -208,9 +227,63 @@ def test_nothing_matched_is_an_empty_list_in_json(command: str) -> None:
     assert run(command, "--all", "--reason", "why") == (3, "nothing matched\n")
 
 
-def test_only_the_named_ones_are_read(held: list[str], parked: ProviderEvent) -> None:
+def test_a_dead_delivery_is_listed_and_requeued(undelivered: Delivery, held: list[str]) -> None:
+    """To whom, since when, how often tried, why; then it is due, and knows who and why."""
+    endpoint = undelivered.endpoint
+    (letter,) = listed("--of", endpoint.id)
+    assert letter == listed("--kind", "delivery")[0]
+    assert {name: letter[name] for name in ("id", "of", "status", "attempts", "error", "type")} == {
+        "id": undelivered.id,
+        "of": endpoint.id,
+        "status": "dead",
+        "attempts": 8,
+        "error": "answered with 500",
+        "type": "webhook_endpoint.ping",
+    }
+    assert listed("--of", "whe_nonsense") == listed("--kind", "delivery", "--since", "2199-01-01") == []
+    assert undelivered.id in answers("requeue", "--all", "--dry-run")[1]
+    assert answers("requeue", undelivered.id, "--reason", "receiver mended") == (0, {undelivered.id: ""})
+    row = Delivery.objects.get()
+    assert (row.status, row.attempts, row.reason) == ("pending", 0, "receiver mended")
+    assert row.actor.startswith("system:dead_letters:")
+    assert answers("requeue", row.id, "--reason", "once more")[1][row.id] == (
+        "It is no dead letter: its status is pending."
+    )
+
+
+def test_showing_a_delivery_tells_what_was_sent_and_each_try(undelivered: Delivery) -> None:
+    """And not what it was signed with."""
+    output = run("show", undelivered.id)[1]
+    shown = json.loads(output)
+    assert (shown["delivery"]["id"], shown["url"]) == (undelivered.id, undelivered.endpoint.url)
+    assert shown["body"]["type"] == "webhook_endpoint.ping"
+    assert [each["answer"] for each in shown["tries"]] == ["out of order"]
+    assert "whsec_" not in output
+
+
+def test_a_delivery_cannot_be_skipped(undelivered: Delivery, held: list[str]) -> None:
+    """It says why, and is not among all; nothing is done with it."""
+    code, refused = answers("skip", undelivered.id, "--reason", "enough")
+    assert (code, refused) == (1, {undelivered.id: KINDS["delivery"].refused["skip"]})
+    assert answers("skip", "--all", "--reason", "enough") == (0, {held[0]: ""})
+    with pytest.raises(CommandError, match="cannot be skipped"):
+        run("skip", "--all", "--kind", "delivery", "--reason", "enough")
+    assert Delivery.objects.get().status == "dead"
+
+
+def test_a_delivery_to_a_deleted_endpoint_is_no_more_to_be_done(undelivered: Delivery) -> None:
+    """Not listed, not among all, and refused when it is named."""
+    webhooks.delete(actor=ACTOR, endpoint_id=undelivered.endpoint_id)
+    assert listed() == []
+    code, refused = answers("requeue", undelivered.id, "--reason", "once more")
+    assert code == 1
+    assert "deleted status" in refused[undelivered.id]
+    assert Delivery.objects.get().status == "dead"
+
+
+def test_only_the_named_ones_are_read(held: list[str], parked: ProviderEvent, undelivered: Delivery) -> None:
     """One statement for each kind that is named, however many there are."""
-    for named in ([held[1]], [parked.id], [*held, parked.id, NOBODY]):
+    for named in ([held[1]], [parked.id], [undelivered.id], [*held, parked.id, undelivered.id, NOBODY]):
         with CaptureQueriesContext(connection) as asked:
             run("requeue", *named, "--dry-run")
         kinds = {id.partition("_")[0] for id in named}

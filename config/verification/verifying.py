@@ -83,7 +83,8 @@ def verify(snapshot: Snapshot, report: Report, progress: Progress) -> None:
 def _stages(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[Stage]:
     if checks & OF_INVOICES:
         yield Stage("invoices", "invoices_invoice", _invoices(snapshot))
-        yield Stage("customers", "invoices_customer", _customers(snapshot))
+        yield Stage("customers", "invoices_customer", _logs(snapshot, "cus", "invoices_customer"))
+        yield Stage("webhook endpoints", "outbound_endpoint", _logs(snapshot, "whe", "outbound_endpoint"))
     yield Stage("the whole", "outbox_cursor", _wholes(snapshot, checks))
     if "card_numbers" in checks:
         for model, fields in card_numbers.columns():
@@ -109,9 +110,9 @@ def judged(found: Sequence[Dossier]) -> Iterator[Violation]:
             yield from check(dossier)
 
 
-def _customers(snapshot: Snapshot) -> Iterator[tuple[int, Iterator[Violation]]]:
-    for after, last, rows in snapshot.chunks("invoices_customer", CHUNK):
-        found = dossiers.logs(snapshot, "cus", "invoices_customer", after, last)
+def _logs(snapshot: Snapshot, prefix: str, table: str) -> Iterator[tuple[int, Iterator[Violation]]]:
+    for after, last, rows in snapshot.chunks(table, CHUNK):
+        found = dossiers.logs(snapshot, prefix, table, after, last)
         yield rows, (violation for log in found for violation in histories.log(log))
 
 

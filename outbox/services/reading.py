@@ -51,7 +51,8 @@ def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[O
     found = _select(_TYPES, [lease.shard, lease.position, limit])
     count, highest = sum(row[1] for row in found), max((row[2] for row in found), default=lease.position)
     through = _through(lease, count=count, highest=highest)
-    heard = [row[0] for row in found if subscriber.hears(row[0])]
+    present = subscriber.at_present() if found else subscriber
+    heard = [row[0] for row in found if present.hears(row[0])]
     if not heard:
         return Batch([], through)
     stretch = OutboxEvent.objects.filter(shard=lease.shard, position__gt=lease.position, position__lte=through)

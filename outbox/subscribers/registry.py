@@ -4,7 +4,7 @@ import dataclasses
 import fnmatch
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -29,15 +29,32 @@ class Subscriber:
     def hears(self, event_type: str) -> bool:
         return _matches(event_type, self.patterns)
 
+    def at_present(self) -> "Subscriber":
+        """Itself, as it hears of the next batch."""
+        return self
+
 
 @dataclasses.dataclass(frozen=True)
 class Consumer(Subscriber):
-    """Takes effect in our database, in the transaction that moves its cursor."""
+    """Takes effect in our database, in the transaction that moves its cursor.
+
+    One of batches `takes_batches`, and is asked before each what is `wanted`.
+    """
 
     handler: Handler
+    takes_batches: bool = False
+    wanted: Callable[[], Collection[str]] | None = None
 
-    def handle(self, event: OutboxEvent) -> None:
-        self.handler(event=event)
+    def at_present(self) -> Subscriber:
+        return self if self.wanted is None else dataclasses.replace(self, patterns=tuple(sorted(self.wanted())))
+
+    def handle(self, events: Sequence[OutboxEvent]) -> None:
+        """A batch, or one event."""
+        if self.takes_batches:
+            self.handler(events=events)
+        else:
+            [event] = events
+            self.handler(event=event)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +73,7 @@ def configured() -> dict[str, Subscriber]:
     """Every subscriber by name, consumers first. Raises ImproperlyConfigured for a name that is taken."""
     found: dict[str, Subscriber] = {}
     for name, entry in settings.EVENT_CONSUMERS.items():
-        found[name] = Consumer(**_common(name, entry), handler=import_string(entry["handler"]))
+        found[name] = _batch_consumer(name, entry) if "batch_handler" in entry else _consumer(name, entry)
     for name, entry in settings.EVENT_PUBLISHERS.items():
         if name in found:
             raise ImproperlyConfigured(f"{name} is both a consumer and a publisher")
@@ -65,6 +82,16 @@ def configured() -> dict[str, Subscriber]:
     if SEQUENCER in found:
         raise ImproperlyConfigured(f"{SEQUENCER} is the relay's own name")
     return found
+
+
+def _consumer(name: str, entry: dict[str, Any]) -> Consumer:
+    return Consumer(**_common(name, entry), handler=import_string(entry["handler"]))
+
+
+def _batch_consumer(name: str, entry: dict[str, Any]) -> Consumer:
+    common = _common(name, entry | {"events": ()})
+    wanted = import_string(entry["events"])
+    return Consumer(**common, handler=import_string(entry["batch_handler"]), takes_batches=True, wanted=wanted)
 
 
 def _common(name: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -64,9 +64,9 @@ def test_an_effect_is_not_repeated_after_a_commit_of_unknown_outcome() -> None:
     event = OutboxEvent.objects.get(pk=event_id)
     consumer = registry.configured()["effects"]
     assert isinstance(consumer, Consumer)
-    consuming._take_effect(lease=lease, consumer=consumer, event=event)
+    consuming._take_effect(lease=lease, consumer=consumer, events=[event])
     with pytest.raises(LeaseLost):
-        consuming._take_effect(lease=lease, consumer=consumer, event=event)
+        consuming._take_effect(lease=lease, consumer=consumer, events=[event])
     assert effects() == [event_id]
 
 

@@ -42,13 +42,12 @@ def test_a_turn_ends_also_when_its_run_fails() -> None:
         assert is_ours
 
 
-def test_a_turn_whose_worker_died_runs_out(settings: Settings) -> None:
+def test_a_turn_whose_worker_died_runs_out() -> None:
     """Killed, it keeps everybody away for a run and a second."""
-    settings.OUTBOX_TASK_SECONDS = 0
-    assert turns._take("first")
-    assert not turns._take("second")
+    assert turns._take(turns.TURN_KEY, "first", 0)
+    assert not turns._take(turns.TURN_KEY, "second", 0)
     time.sleep(1.1)
-    assert turns._take("third")
+    assert turns._take(turns.TURN_KEY, "third", 0)
 
 
 def test_without_a_cache_everybody_relays(settings: Settings) -> None:

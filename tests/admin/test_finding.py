@@ -20,9 +20,11 @@ from payments import services as payments
 from payments.models import Payment, Receipt, Refund
 from payments.tests.factories import make_key, make_payment
 from payments.tests.simulator import simulated_with
-from tests.admin.world import chief, decline, dispute, pay
+from tests.admin.world import SOMEBODY, chief, decline, delivery, dispute, endpoint, pay
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about, send
+from webhooks.outbound import services as webhooks
+from webhooks.outbound.models import Delivery, Endpoint
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +54,9 @@ def test_the_first_page_counts_what_needs_attention() -> None:
         "Held events that wait for staff": "0",
         "Held events": "9",
         "Undelivered events": "9",
+        "Dead deliveries": "1",
+        "Failing webhook endpoints": "1",
+        "Disabled webhook endpoints": "1",
         "Failed invoices": "1",
         "Overdue retries": "1",
     }
@@ -75,9 +80,18 @@ def make_trouble() -> None:
     paid = pay(make_invoice())
     dispute(pay(make_invoice()), 1, evidence_due_at=(clock.now() + datetime.timedelta(days=29.5)).isoformat())
     make_lost_refunds(paid)
+    make_lost_deliveries()
     late = decline(make_invoice()).invoice
     Invoice.objects.filter(pk=late.pk).update(next_attempt_at=clock.now() - datetime.timedelta(seconds=150))
     outbox.drain()
+
+
+def make_lost_deliveries() -> None:
+    """One that is dead, with its endpoint; and an endpoint that fails."""
+    dead, failing = delivery(), endpoint()
+    webhooks.disable(actor=SOMEBODY, endpoint_id=dead.endpoint_id)
+    Delivery.objects.filter(pk=dead.pk).update(status="dead", available_at=None)
+    Endpoint.objects.filter(pk__in=[failing.pk, dead.endpoint_id]).update(failing_since=clock.now())
 
 
 def make_lost_refunds(payment: Payment) -> None:

@@ -27,7 +27,10 @@ from tests.api import ApiConsumer
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
+from webhooks.outbound import services as webhooks
+from webhooks.outbound.models import Delivery, Endpoint
 
+SOMEBODY = principals.system("tests")
 _numbers = itertools.count(1)
 
 
@@ -73,6 +76,16 @@ def dispute(payment: Payment, number: int, type: str = "dispute.opened", **more:
     assert answer_to(event_about(payment, type, **about)) == "processed"
 
 
+def endpoint(url: str = "http://127.0.0.1:9/hook") -> Endpoint:
+    """A subscriber that nobody listens at."""
+    return webhooks.create_endpoint(actor=SOMEBODY, url=url, listens_to=["*"], description="", key=None).row
+
+
+def delivery(url: str = "http://127.0.0.1:9/hook") -> Delivery:
+    """A ping that is on its way."""
+    return webhooks.ping(actor=SOMEBODY, endpoint_id=endpoint(url).pk)
+
+
 def settle(number: int) -> None:
     """The provider's books of long ago, with a charge that nobody here knows."""
     configured, then = settings.PROVIDERS["simulated"], time.time() - 10 * 86_400
@@ -95,8 +108,9 @@ def fill(times: int = 1) -> None:
         dispute(payment, number, evidence_due_at="2026-12-24T12:00:00Z")
         assert answer_to(event("charge.succeeded", charge=f"ch_{number}", amount=1, currency="EUR")) == "parked"
         replayed = ProviderEvent.objects.get(our_reference=payment.pk, type="charge.succeeded")
-        inbound.replay(provider_event_id=replayed.pk, actor=principals.system("tests"), reason="to see it")
+        inbound.replay(provider_event_id=replayed.pk, actor=SOMEBODY, reason="to see it")
         Group.objects.create(name=f"Accounting {number}")
         settle(number)
+        delivery()
         ApiConsumer()
     outbox.drain()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-APPS = ("billing", "invoices", "outbox", "payments", "webhooks/inbound")
+APPS = ("billing", "invoices", "outbox", "payments", "webhooks/inbound", "webhooks/outbound")
 PACKAGES = ("bench", "billing", "config", "invoices", "outbox", "payments", "tests", "webhooks")
 
 

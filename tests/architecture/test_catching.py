@@ -30,6 +30,10 @@ MAY_CATCH_DATABASE_ERRORS = {
     "webhooks/inbound/services/receiving.py::_store_or_note": "poison, noted in a new transaction, its own is gone",
     "webhooks/inbound/services/replaying.py::replay": "poison, noted in a new transaction after its own is gone",
     "webhooks/inbound/services/retrying.py::_retry_or_note": "poison, noted in a new transaction after its own is gone",
+    "webhooks/outbound/management/commands/deliver_webhooks.py::Command._once": "outside transactions: an exit status",
+    "webhooks/outbound/management/commands/deliver_webhooks.py::one_pass": "a process for ever: outside transactions",
+    "webhooks/outbound/management/commands/listen.py::Command._listen": "a process for ever, which reads only",
+    "webhooks/outbound/management/commands/resend_webhooks.py::Command.handle": "outside transactions: an exit status",
 }
 MAY_CATCH_EVERYTHING = {
     "billing/backends.py::_raised": "a cache that is away costs the limit, not the sign-in",
@@ -38,6 +42,7 @@ MAY_CATCH_EVERYTHING = {
     "config/observability/counters.py::_Metric._do": "what cannot be counted goes on uncounted",
     "config/observability/logs.py::Formatter.format": "another record says that it could not",
     "config/observability/logs.py::Handler.emit": "a stream that cannot be written loses lines, never requests",
+    "outbox/services/consuming.py::_consume_together": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/consuming.py::_consume_one": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/delivery.py::_retry_one": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/publishing.py::_send": "outside transactions: what a publisher raises holds its event",

@@ -50,6 +50,7 @@ EXTRA_ROOMS = {
     "outbox": {"subscribers"},
     "payments": {"providers"},
     "webhooks/inbound": set(),
+    "webhooks/outbound": set(),
 }
 CONFIG = {
     "__init__.py",
@@ -71,6 +72,7 @@ CONFIG = {
     "verification",
     "test_clock",
     "observability",
+    "outgoing",
     "management",
     "static",
     "templates",
@@ -115,7 +117,7 @@ def test_the_kernel_is_a_closed_set() -> None:
 
 def test_webhooks_holds_apps_and_nothing_else() -> None:
     """Directions of webhooks share no code of their own."""
-    assert names("webhooks") == {"__init__.py", "inbound"}
+    assert names("webhooks") == {"__init__.py", "inbound", "outbound"}
 
 
 def test_no_module_is_a_drawer() -> None:

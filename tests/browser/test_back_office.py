@@ -13,7 +13,7 @@ from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
 from payments.models import Payment
 from payments.tests.factories import make_payment
-from tests.admin.world import decline, dispute, pay, refund
+from tests.admin.world import decline, delivery, dispute, pay, refund
 from tests.browser.conftest import Browser
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
@@ -35,6 +35,8 @@ class Day:
     transfer: str
     money: str
     review: str
+    endpoint: str
+    ping: str
 
 
 @pytest.fixture
@@ -58,7 +60,19 @@ def day(transactional_db: None) -> Day:
     dispute(money, 1, "dispute.won")
     outbox.drain()
     parked = ProviderEvent.objects.get(status="parked").pk
-    return Day(open_.pk, failed.pk, paid.pk, parked, transfer.invoice_id, transfer.pk, money.pk, in_review.pk)
+    ping = delivery(f"http://127.0.0.1:9/{'hook' * 50}")
+    return Day(
+        open_.pk,
+        failed.pk,
+        paid.pk,
+        parked,
+        transfer.invoice_id,
+        transfer.pk,
+        money.pk,
+        in_review.pk,
+        ping.endpoint_id,
+        ping.pk,
+    )
 
 
 def confirm(staff: Browser, reason: str) -> None:
@@ -200,6 +214,8 @@ PAGES = {
     "refunds": "/admin/payments/refund/",
     "receipts": "/admin/payments/receipt/",
     "disputes": "/admin/payments/dispute/",
+    "endpoint": "/admin/outbound/endpoint/{endpoint}/change/",
+    "delivery": "/admin/outbound/delivery/{ping}/change/",
 }
 
 

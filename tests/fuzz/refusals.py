@@ -23,6 +23,8 @@ class Refusal:
 _IS_A_RULE = "a rule over two fields, in the description"
 _IS_A_SUM = "a limit on the sum"
 _OF_THE_PAYMENT = "only the payment knows its currency"
+_IS_NO_ADDRESS = "a URI that nothing can be posted to"
+_IS_NO_TYPE = "a pattern that no type of event has"
 
 REFUSALS = [
     Refusal(EVERY, "", "malformed_url", "NUL in a URL, which no database compares with"),
@@ -38,6 +40,14 @@ REFUSALS = [
     Refusal("GET /api/v1/receipts", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/disputes", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/events", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/webhook-endpoints", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/webhook-endpoints/{endpoint_id}/deliveries", "cursor", "invalid_cursor", "opaque"),
+    Refusal("POST /api/v1/webhook-endpoints/{endpoint_id}/deliveries/resend", "cursor", "invalid_cursor", "opaque"),
+    Refusal("POST /api/v1/webhook-endpoints/{endpoint_id}/rotate", "", "too_many_secrets", "a limit on repetition"),
+    Refusal("POST /api/v1/webhook-endpoints", "url", "webhook_url_refused", _IS_NO_ADDRESS),
+    Refusal("PATCH /api/v1/webhook-endpoints/{endpoint_id}", "url", "webhook_url_refused", _IS_NO_ADDRESS),
+    Refusal("POST /api/v1/webhook-endpoints", EVERY, "unknown_event_type", _IS_NO_TYPE),
+    Refusal("PATCH /api/v1/webhook-endpoints/{endpoint_id}", EVERY, "unknown_event_type", _IS_NO_TYPE),
     Refusal("POST /api/v1/invoices", "lines", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),

@@ -15,6 +15,7 @@ from tests.fuzz import documented
 from tests.fuzz.effort import EFFORTS, some_of, try_out
 from tests.fuzz.money import money_for_bodies
 from tests.fuzz.mutations import every_change, mutated, written
+from tests.fuzz.subscribers import make_endpoint
 from tests.invariants import check_invariants
 
 INVOICE: dict[str, Any] = {
@@ -52,6 +53,19 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "POST /refunds/{refund_id}/confirm": [{"reference": "RF18539007547034", "reason": "statement"}],
     "POST /refunds/{refund_id}/fail": [{"failure_code": "account_closed", "reason": "the bank says so"}],
     "POST /receipts/{receipt_id}/dispose": [{"disposition": "return", "reason": "not ours"}],
+    "POST /webhook-endpoints": [{"url": "https://1.1.1.1/hook", "events": ["invoice.*", "*"], "description": "shop"}],
+    "PATCH /webhook-endpoints/{endpoint_id}": [{"url": "http://1.1.1.1:8080/", "events": ["*"], "description": ""}],
+    "POST /webhook-endpoints/{endpoint_id}/deliveries/resend": [
+        {
+            "status": "dead",
+            "type": "invoice.paid",
+            "created_from": "2026-11-20T12:00:00Z",
+            "created_before": "2026-11-21T12:00:00+01:00",
+            "limit": 10,
+            "cursor": "whd_01h455vb4pex5vsknk084sn02q",
+            "reason": "they are back",
+        }
+    ],
 }
 DOCUMENTED_AS = {"succeeded_id": "payment_id", "review_id": "payment_id"}
 pytestmark = pytest.mark.django_db
@@ -72,6 +86,7 @@ def ids(db: None) -> Iterator[dict[str, str]]:
         "invoice_id": make_invoice().id,
         "payment_id": make_payment(provider="manual").id,
         **money_for_bodies(),
+        "endpoint_id": make_endpoint().id,
     }
     check_invariants()
 

@@ -16,6 +16,7 @@ from tests.fuzz import documented
 from tests.fuzz.effort import EFFORTS, some_of, try_out
 from tests.fuzz.money import make_money
 from tests.fuzz.mutations import ODD_TEXTS
+from tests.fuzz.subscribers import make_subscribers
 from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.django_db
@@ -213,6 +214,7 @@ PARAMETERS |= {
     "/refunds": [*OF_MONEY, "receipt", "created_from", "created_before"],
     "/receipts": [*OF_MONEY, "received_from", "received_before"],
     "/disputes": [*OF_MONEY, "opened_from", "opened_before"],
+    "/webhook-endpoints": ["status", "limit", "cursor"],
     "/events": ["type", "aggregate", "correlation_id", "occurred_from", "occurred_before", "limit", "cursor"],
 }
 ODD_INSTANTS = [
@@ -298,6 +300,9 @@ BODIES = {
         ("POST", "/receipts/{receipt_id}/dispose"),
         ("GET", "/disputes/{dispute_id}"),
         ("GET", "/events/{event_id}"),
+        ("DELETE", "/webhook-endpoints/{endpoint_id}"),
+        ("GET", "/webhook-endpoints/{endpoint_id}/deliveries"),
+        ("POST", "/webhook-deliveries/{delivery_id}/resend"),
     ],
 )
 def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
@@ -305,7 +310,7 @@ def test_an_odd_id_is_nobodys(method: str, path: str, effort: str) -> None:
     authorization = {"HTTP_AUTHORIZATION": f"Bearer {ApiConsumer().secret}"}
     keys = itertools.count(1)
     template = f"/api/v1{path}"
-    real = [make_customer().id, make_invoice().id, make_payment().id, *make_money()]
+    real = [make_customer().id, make_invoice().id, make_payment().id, *make_money(), *make_subscribers()]
     almost = st.builds(
         lambda id, position, other: id[:position] + other + id[position + 1 :],
         st.sampled_from(real),

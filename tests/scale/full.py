@@ -9,17 +9,20 @@ from config.volume.seeding import Plan
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from webhooks.inbound.models import ProviderEvent, Replay
+from webhooks.outbound.models import Attempt, Delivery, Endpoint
+from webhooks.outbound.states import DeliveryStatus, EndpointStatus
 
 INVOICES = CUSTOMERS = 2000
 
 
 def fill() -> None:
-    """Seeded invoices; and held events, replays and parked provider events, which seeding leaves out."""
+    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
     _replay()
     _park()
+    _subscribe()
     seeding.analyze()
 
 
@@ -77,3 +80,26 @@ def _park() -> None:
         for number in range(100)
     ]
     ProviderEvent.objects.bulk_create(rows)
+
+
+def _subscribe() -> None:
+    """Two endpoints, of which one has nearly all deliveries, one in a hundred of them dead; and endpoints deleted."""
+    now = clock.now()
+    common = {"url": "https://1.1.1.1/hook", "events": ["*"], "created_at": now}
+    big, small = (Endpoint(**common) for _ in range(2))
+    Endpoint.objects.bulk_create([big, small, *(Endpoint(**common, status=EndpointStatus.DELETED) for _ in range(10))])
+    states = {"delivered": {"status": DeliveryStatus.DELIVERED}, "dead": {"status": DeliveryStatus.DEAD}}
+    deliveries = [
+        Delivery(
+            endpoint=small if number % 100 == 1 else big,
+            event=event,
+            type=event.type,
+            created_at=event.occurred_at,
+            ended_at=now,
+            **states["dead" if number % 100 == 0 else "delivered"],
+        )
+        for number, event in enumerate(OutboxEvent.objects.order_by("id")[: 2 * INVOICES])
+    ]
+    Delivery.objects.bulk_create(deliveries)
+    tried = {"url": big.url, "status_code": 200, "duration_ms": 50, "started_at": now}
+    Attempt.objects.bulk_create([Attempt(delivery=each, **tried) for each in deliveries])

@@ -35,6 +35,7 @@ from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
+from webhooks.outbound.models import Delivery, Endpoint
 
 ACTOR = system("tests")
 
@@ -182,6 +183,19 @@ def replay() -> None:
     call_command("replay_webhooks", "--id", event.event_id, "--reason", "to see it")
 
 
+def look_at_deliveries_and_send_them_again() -> None:
+    """One with its tries, one again, and a filtered many."""
+    api = ApiConsumer()
+    with plans.aside():
+        dead = Delivery.objects.filter(status="dead").order_by("id")[0]
+    assert api.get(f"webhook-deliveries/{dead.id}").status_code == 200
+    assert api.post(f"webhook-deliveries/{dead.id}/resend").status_code == 200
+    many = f"webhook-endpoints/{dead.endpoint_id}/deliveries/resend"
+    assert api.post(many, {"limit": 5}).json()["resent"] == 5
+    further = {"type": "invoice.created", "created_from": "2020-01-01T00:00:00Z", "cursor": dead.id}
+    assert api.post(many, further).status_code == 200
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -202,6 +216,7 @@ USE_CASES: list[Callable[[], None]] = [
     relay,
     mend_the_log,
     replay,
+    look_at_deliveries_and_send_them_again,
     watch,
 ]
 
@@ -209,7 +224,13 @@ USE_CASES: list[Callable[[], None]] = [
 def api_lists() -> list[tuple[str, type[ListAPIView[Any]]]]:
     """(path, view) of every list of the API."""
     found = [(path, getattr(callback, "view_class", None)) for path, callback in _routes(get_resolver())]
-    return [(path, view) for path, view in found if view and issubclass(view, ListAPIView)]
+    return [(_filled(path), view) for path, view in found if view and issubclass(view, ListAPIView)]
+
+
+def _filled(path: str) -> str:
+    """With the id of something that has a long list."""
+    endpoint = Endpoint.objects.order_by("id").first()
+    return path.replace("<str:endpoint_id>", endpoint.id if endpoint else "")
 
 
 def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:

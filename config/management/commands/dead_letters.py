@@ -17,9 +17,10 @@ from config.management.letters import KINDS, WAITS, Kind, Letter
 
 ALL_DONE, SOME_FAILED, USAGE, NOTHING_MATCHED = 0, 1, 2, 3
 FILTERS = ("kind", "type", "of", "since", "limit")
-HELP = """Held events, which a subscriber cannot take, and provider events, which are parked or dead here. `requeue` has
-them tried once more; `skip` gives a held event up for good, so that what waits behind it goes on. Each that is named
-is answered; --all takes the first of each line, and what can be done with it."""
+HELP = """Held events, which a subscriber cannot take; provider events, which are parked or dead here; and dead
+deliveries, which no try has brought to their webhook endpoint. `requeue` has them tried once more; `skip` gives a held
+event up for good, so that what waits behind it goes on. Each that is named is answered; --all takes the first of each
+line, and what can be done with it."""
 EPILOG = """exit codes:
   0  done
   1  some could not be requeued or skipped, or would not be, for the reason printed beside them
@@ -36,7 +37,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)
-        _filtered(commands.add_parser("list", help="oldest first, both kinds"))
+        _filtered(commands.add_parser("list", help="each kind oldest first"))
         show = commands.add_parser("show", help="everything about one, its payload too")
         show.add_argument("id")
         for name, what in (("requeue", "try them once more"), ("skip", "give held events up for good")):
@@ -85,9 +86,11 @@ class Command(BaseCommand):
 
 
 def _filtered(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--kind", choices=list(KINDS), help="held events, or provider events of the inbox")
+    parser.add_argument("--kind", choices=list(KINDS), help="held events, provider events of the inbox, or deliveries")
     parser.add_argument("--type", default="", help="of the event; wildcards as in invoice.*")
-    parser.add_argument("--of", default="", metavar="NAME", help="of this subscriber or provider")
+    parser.add_argument(
+        "--of", default="", metavar="NAME", help="of this subscriber or provider, or to this endpoint (its id)"
+    )
     parser.add_argument("--since", type=arguments.instant, help="only from this ISO 8601 instant or date on, UTC")
     parser.add_argument("--limit", type=arguments.positive, help="at most this many")
     parser.add_argument("--json", action="store_true", dest="as_json")
@@ -131,7 +134,7 @@ def _named(ids: list[str]) -> list[Letter]:
 
 
 def _missing(id: str) -> Letter:
-    error = f"There is no held event and no provider event {id}."
+    error = f"There is no held event, no provider event and no delivery {id}."
     return Letter(kind="", id=id, type="", of="", status="", since="", attempts=0, error=error)
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from config.kernel import correlation
-from payments.providers.simulated.deadline import DeadlineTransport, ends_after
+from config.outgoing.deadline import ends_after
+from payments.providers.simulated.deadline import DeadlineTransport
 from payments.providers.simulated.strict_json import NotStrictJson, parse
 
 MAX_ANSWER_BYTES = 64 * 1024
