@@ -21,7 +21,7 @@ run: venv-core ## Start everything on PORT (8000), play one payment, stay until 
 	@exec $(BIN)/python manage.py run_embedded
 
 test: venv-dev ## All tests, on private MariaDB and Redis (or DATABASE_URL and REDIS_URL); ARGS for pytest
-	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 3 --dist loadgroup $(ARGS)
+	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 4 --dist loadgroup $(ARGS)
 
 test-long: venv-dev venv-bench ## The long versions of the tests
 	$(BIN)/python tests/servers.py run -- $(BIN)/python -m pytest -n 2 --dist loadgroup -m long --timeout 3600 $(ARGS)

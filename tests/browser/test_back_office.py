@@ -222,8 +222,8 @@ PAGES = {
 @pytest.mark.parametrize(
     ("width", "theme"),
     [
-        (1440, "light"),
         (390, "dark"),
+        pytest.param(1440, "light", marks=pytest.mark.long),
         pytest.param(1440, "dark", marks=pytest.mark.long),
         pytest.param(390, "light", marks=pytest.mark.long),
     ],

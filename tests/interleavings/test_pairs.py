@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor == "sqlite", reason="SQLite has no row locks to interleave at"),
 ]
-WHERE_BOTH_DO, WHERE_ONE_DOES = 8, 1
+WHERE_BOTH_DO, WHERE_ONE_DOES = 6, 1
 ENOUGH_PROBLEMS = 5
 SEVEN = ("pay", "cancel", "refund", "webhook", "reconcile", "retry", "void")
 ALONE = os.environ.get("INTERLEAVING", "")
@@ -90,7 +90,7 @@ def _none_of(problems: Iterable[str]) -> None:
 
 
 def _of_some(it: Stage, pair: Pair) -> Iterator[str]:
-    """Eight points of the first, or one where only one does something, with one of the second: the same each time.
+    """Six points of the first, or one where only one does something, with one of the second: the same each time.
 
     A bug may lie between two neighbouring points of the first; there it shows wherever the second has got to, often.
     """

@@ -3,7 +3,7 @@
 import datetime
 from typing import Any
 
-from config.kernel import clock
+from config.kernel import clock, ids
 from config.volume import seeding
 from config.volume.seeding import Plan
 from outbox.models import HeldEvent, OutboxEvent
@@ -91,6 +91,7 @@ def _subscribe() -> None:
     states = {"delivered": {"status": DeliveryStatus.DELIVERED}, "dead": {"status": DeliveryStatus.DEAD}}
     deliveries = [
         Delivery(
+            id=ids.from_number("whd", ids.to_number("evt", event.id)),
             endpoint=small if number % 100 == 1 else big,
             event=event,
             type=event.type,

@@ -15,6 +15,7 @@ from invoices.models import Customer, Invoice
 from outbox import services as outbox
 from payments.models import Payment
 from payments.tests.simulator import connected_simulator
+from tests.fuzz.effort import EFFORTS, some_of
 from tests.scale import full, plans, use_cases
 from tests.scale.plans import Problem
 
@@ -29,6 +30,10 @@ ALLOWED: dict[tuple[str, str], str] = {
         r"of inbound_replay",
     ): "only people replay: thousands in years",
     (r"^admin (index|find|search|filter outbox.held)", r"of outbox_held"): "only trouble is held: thousands in years",
+    (
+        r"^api /api/v1/webhook-endpoints/.* \{'created_before'",
+        r"long read of outbound_delivery",
+    ): "MariaDB goes through an endpoint's deliveries from the newest on where half of them are older",
     (r"^admin search invoices.customer", r"scan of invoices_customer"): "staff searches by a part of a name",
 }
 """(use case, problem) as patterns → why it may be so."""
@@ -92,10 +97,11 @@ def test_a_list_of_the_api_reads_only_what_it_shows(database: None) -> None:
 
 
 @pytest.mark.django_db
-def test_the_back_office_reads_only_what_it_shows(database: None) -> None:
-    """Every list, filter, search and page of every model."""
-    wrong = [each for name, visit in use_cases.admin_addresses() for each in found(name, visit)]
-    report(wrong)
+@EFFORTS
+def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -> None:
+    """Every list, filter, search and page of every model; in a short run one in three of them."""
+    addresses = some_of(effort, use_cases.admin_addresses(), each=3)
+    report([each for name, visit in addresses for each in found(name, visit)])
 
 
 @pytest.mark.parametrize(

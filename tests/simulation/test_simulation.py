@@ -12,8 +12,8 @@ from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 from tests.architecture.source import ROOT
 from tests.simulation.moves import MOVES
 
-MANY_SHORT = pytest.param(1, 1000, 10, 850, id="1-1000")
-FEW_LONG = pytest.param(1001, 150, 50, 150, id="1001-1150")
+MANY_SHORT = pytest.param(1, 1020, 10, 900, id="1-1020")
+FEW_LONG = pytest.param(1101, 100, 50, 100, id="1101-1200")
 LONG = [
     pytest.param(first, 1250, 50, 1250, id=f"{first}-{first + 1249}", marks=pytest.mark.long)
     for first in range(1, 10_000, 1250)
