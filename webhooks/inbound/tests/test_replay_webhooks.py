@@ -1,6 +1,7 @@
 """`manage.py replay_webhooks`."""
 
 import functools
+import getpass
 import io
 import json
 import os
@@ -53,7 +54,7 @@ def test_it_finishes_what_has_not_ended_and_leaves_the_rest() -> None:
     assert (report["events"][0]["before"], report["events"][0]["status"]) == ("received", "processed")
     assert Invoice.objects.get().status == "paid"
     log = Replay.objects.get()
-    assert (log.actor, log.reason) == ("system:replay_webhooks", "replayed from the command line")
+    assert (log.actor, log.reason) == (f"system:replay_webhooks:{getpass.getuser()}", "replayed from the command line")
 
 
 def test_exit_code_1_says_that_some_did_not_end() -> None:

@@ -9,10 +9,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db.models import QuerySet
 
-from config.api import principals
 from config.kernel import correlation
 from config.kernel.errors import Unavailable
-from config.management import arguments
+from config.management import actors, arguments
 from webhooks.inbound import services
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.states import ENDED, WAITING, ProviderEventStatus
@@ -131,7 +130,7 @@ def _matching(options: dict[str, Any]) -> QuerySet[ProviderEvent, dict[str, Any]
 
 
 def _replayed(event: Described, reason: str) -> Described:
-    actor = principals.system("replay_webhooks")
+    actor = actors.operator("replay_webhooks")
     try:
         with correlation.bind(correlation.accept_or_new(None)):
             replay = services.replay(provider_event_id=event["id"], actor=actor, reason=reason)
