@@ -6,6 +6,7 @@ Source: https://github.com/jetify-com/typeid/tree/main/spec (version 0.3). The U
 
 import datetime
 import uuid
+from collections.abc import Iterable
 
 import uuid_utils
 import uuid_utils.compat
@@ -65,3 +66,16 @@ def to_number(prefix: str, text: str) -> int:
         return int(suffix.encode().translate(_DIGITS), 32)
     except ValueError:
         raise ValueError(f"not an id that starts with {prefix}_") from None
+
+
+def with_prefix(prefix: str, texts: Iterable[str]) -> list[str]:
+    """Those of `texts` that can be ids of rows with `prefix`; the others are nobody's."""
+    return [text for text in texts if _is_id(prefix, text)]
+
+
+def _is_id(prefix: str, text: str) -> bool:
+    try:
+        to_number(prefix, text)
+    except ValueError:
+        return False
+    return True

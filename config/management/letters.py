@@ -3,15 +3,15 @@
 import dataclasses
 import datetime
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from django.forms.models import model_to_dict
 
 from config.api.principals import Principal
-from config.kernel import ids as kernel_ids
 from config.kernel.errors import DomainError
 from config.kernel.fields import by_id
+from config.kernel.ids import with_prefix
 from outbox import services as outbox
 from outbox.models import HeldEvent, HeldEventQuerySet
 from outbox.states import HeldStatus
@@ -109,7 +109,7 @@ def _undelivered(options: dict[str, Any]) -> Iterator[Letter]:
     """Those whose endpoints are there: to the others nobody can send."""
     rows = Delivery.objects.filter(status=DeliveryStatus.DEAD).exclude(endpoint__status=EndpointStatus.DELETED)
     if options["of"]:
-        rows = rows.filter(endpoint__in=_with_prefix("whe", [options["of"]]))
+        rows = rows.filter(endpoint__in=with_prefix("whe", [options["of"]]))
     if options["since"]:
         rows = rows.filter(ended_at__gte=options["since"])
     return _delivery_letters(rows)
@@ -120,16 +120,6 @@ def _delivery_letters(rows: DeliveryQuerySet) -> Iterator[Letter]:
     for row in rows.order_by("id").iterator():
         since = _iso(row.ended_at or row.created_at)
         yield Letter("delivery", row.id, row.type, row.endpoint_id, row.status, since, row.attempts, row.error)
-
-
-def _with_prefix(prefix: str, ids: Iterable[str]) -> Iterator[str]:
-    """Those that can be ids of such a row; the others are nobody's."""
-    for id in ids:
-        try:
-            kernel_ids.to_number(prefix, id)
-        except ValueError:
-            continue
-        yield id
 
 
 def _iso(at: datetime.datetime) -> str:
@@ -177,7 +167,7 @@ def _replay(id: str, actor: Principal, reason: str) -> None:
 KINDS = {
     "held": Kind(
         found=_held,
-        named=lambda ids: _held_letters(HeldEvent.objects.filter(id__in=_with_prefix("hev", ids))),
+        named=lambda ids: _held_letters(HeldEvent.objects.filter(id__in=with_prefix("hev", ids))),
         show=_show_held,
         open=(GIVEN_UP, TRIED_AGAIN, WAITS),
         acts={
@@ -188,7 +178,7 @@ KINDS = {
     ),
     "inbox": Kind(
         found=_received,
-        named=lambda ids: _received_letters(ProviderEvent.objects.filter(id__in=_with_prefix("pev", ids))),
+        named=lambda ids: _received_letters(ProviderEvent.objects.filter(id__in=with_prefix("pev", ids))),
         show=_show_received,
         open=UNAPPLIED,
         acts={"requeue": _replay},
@@ -196,7 +186,7 @@ KINDS = {
     ),
     "delivery": Kind(
         found=_undelivered,
-        named=lambda ids: _delivery_letters(Delivery.objects.filter(id__in=_with_prefix("whd", ids))),
+        named=lambda ids: _delivery_letters(Delivery.objects.filter(id__in=with_prefix("whd", ids))),
         show=_show_delivery,
         open=(DeliveryStatus.DEAD,),
         acts={"requeue": lambda id, actor, reason: outbound.resend(delivery_id=id, actor=actor, reason=reason)},

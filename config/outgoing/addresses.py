@@ -1,5 +1,6 @@
 """Which addresses on the internet somebody else may choose for us to call."""
 
+import contextlib
 import ipaddress
 import re
 import socket
@@ -139,12 +140,10 @@ def _host(parts: urllib.parse.SplitResult) -> str:
 
 def _to_ascii(host: str) -> str:
     """Refuses what reads back otherwise: it stands for another host than the one somebody sees."""
-    try:
+    with contextlib.suppress(UnicodeError):
         encoded = host.encode("idna").decode()
         if encoded.encode().decode("idna") == host:
             return encoded
-    except UnicodeError:
-        pass
     raise UrlRefused(f"{host[:100]!r} is not the name of a host; try its form with xn--.")
 
 
@@ -174,10 +173,8 @@ def _refuse_private(host: str, resolve: Resolve) -> None:
 
 
 def _addresses(host: str, resolve: Resolve) -> list[Address]:
-    try:
+    with contextlib.suppress(ValueError):
         return [ipaddress.ip_address(host)]
-    except ValueError:
-        pass
     try:
         return addresses_of(host, timeout_seconds=LOOKUP_TIMEOUT_SECONDS, resolve=resolve)
     except (OSError, ValueError):

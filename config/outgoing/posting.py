@@ -109,7 +109,7 @@ class Poster:
                     if len(body) > self._max_answer_bytes:
                         break
         except FAILURES:
-            pass
+            """The status has come; of the body, what has."""
         return bytes(body[: self._max_answer_bytes])
 
     def _own_connections(self) -> Connections:

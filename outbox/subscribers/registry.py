@@ -1,7 +1,6 @@
 """The subscribers of `settings.EVENT_CONSUMERS` and `settings.EVENT_PUBLISHERS`."""
 
 import dataclasses
-import fnmatch
 import functools
 import json
 from collections.abc import Callable, Collection, Sequence
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from outbox.events import matches
 from outbox.models import SEQUENCER, OutboxEvent
 from outbox.subscribers.base import Publisher
 
@@ -19,7 +19,7 @@ Handler = Callable[..., object]
 
 @dataclasses.dataclass(frozen=True)
 class Subscriber:
-    """Somebody who hears events whose type matches one of `patterns` (fnmatch)."""
+    """Somebody who hears events whose type one of `patterns` matches."""
 
     name: str
     patterns: tuple[str, ...]
@@ -27,7 +27,7 @@ class Subscriber:
     """Whether a subscriber that is new to the database starts with the oldest event or with the next one."""
 
     def hears(self, event_type: str) -> bool:
-        return _matches(event_type, self.patterns)
+        return matches(event_type, self.patterns)
 
     def at_present(self) -> "Subscriber":
         """Itself, as it hears of the next batch."""
@@ -62,11 +62,6 @@ class PublishingSubscriber(Subscriber):
     """Sends events out of the house, in batches, outside any transaction."""
 
     publisher: Publisher
-
-
-@functools.lru_cache(maxsize=4096)
-def _matches(event_type: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatch.fnmatchcase(event_type, pattern) for pattern in patterns)
 
 
 def configured() -> dict[str, Subscriber]:

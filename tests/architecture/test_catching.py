@@ -24,7 +24,7 @@ MAY_CATCH_DATABASE_ERRORS = {
     "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
     "outbox/management/commands/relay_outbox.py::Command._pass": "a process for ever: outside any transaction",
     "outbox/management/commands/relay_outbox.py::Command._once": "outside any transaction: an exit status",
-    "outbox/management/commands/tail_events.py::Command._tail": "a process for ever, which reads only",
+    "outbox/management/following.py::follow": "a process for ever, which reads only",
     "outbox/management/commands/outbox_cursor.py::Command.handle": "outside any transaction: an exit status",
     "config/observability/scrape.py::_standing": "outside any transaction: the counters are served",
     "webhooks/inbound/services/receiving.py::_store_or_note": "poison, noted in a new transaction, its own is gone",
@@ -32,7 +32,6 @@ MAY_CATCH_DATABASE_ERRORS = {
     "webhooks/inbound/services/retrying.py::_retry_or_note": "poison, noted in a new transaction after its own is gone",
     "webhooks/outbound/management/commands/deliver_webhooks.py::Command._once": "outside transactions: an exit status",
     "webhooks/outbound/management/commands/deliver_webhooks.py::one_pass": "a process for ever: outside transactions",
-    "webhooks/outbound/management/commands/listen.py::Command._listen": "a process for ever, which reads only",
     "webhooks/outbound/management/commands/resend_webhooks.py::Command.handle": "outside transactions: an exit status",
 }
 MAY_CATCH_EVERYTHING = {
@@ -56,6 +55,7 @@ MAY_CATCH_EVERYTHING = {
     "payments/services/asking.py::ask": "outside transactions: a bug in an adapter is a lost answer",
     "webhooks/inbound/services/applying.py::attempt": "around a savepoint: database errors pass, the try is noted",
     "webhooks/inbound/services/receiving.py::_read": "before the transaction: a parser's bug keeps the event",
+    "webhooks/outbound/services/delivering.py::Courier._post": "outside transactions: what cannot be sent has failed",
 }
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import fnmatch
 import itertools
 import json
 import sys
@@ -14,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from config.kernel.errors import DomainError
 from config.management import actors, arguments
 from config.management.letters import KINDS, WAITS, Kind, Letter
+from outbox.events import matches
 
 ALL_DONE, SOME_FAILED, USAGE, NOTHING_MATCHED = 0, 1, 2, 3
 FILTERS = ("kind", "type", "of", "since", "limit")
@@ -117,7 +117,7 @@ def _matching(options: dict[str, Any], kinds: Iterable[Kind], *, with_waiting: b
     pattern = options["type"] or "*"
     found = itertools.chain.from_iterable(kind.found(options) for kind in kinds)
     wanted = (letter for letter in found if with_waiting or letter.status != WAITS)
-    matching = (letter for letter in wanted if fnmatch.fnmatchcase(letter.type, pattern))
+    matching = (letter for letter in wanted if matches(letter.type, (pattern,)))
     return list(itertools.islice(matching, options["limit"]))
 
 

@@ -1,9 +1,9 @@
 """Types of events on a command line, for `type=` of argparse."""
 
-import fnmatch
 from argparse import ArgumentTypeError
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from outbox.events import matches
 from outbox.services import catalogue
 from webhooks.outbound.services.messages import PING
 
@@ -15,12 +15,7 @@ def pattern(text: str) -> str:
     return text
 
 
-def matching(patterns: Iterable[str]) -> list[str]:
+def matching(patterns: Sequence[str]) -> list[str]:
     """The types that any of `patterns` names, that of test pings too."""
     types = [*catalogue.events(), PING]
-    return [each for each in types if is_named(each, patterns)]
-
-
-def is_named(type: str, patterns: Iterable[str]) -> bool:
-    """Whether any of `patterns` names it."""
-    return any(fnmatch.fnmatchcase(type, each) for each in patterns)
+    return [each for each in types if matches(each, tuple(patterns))]

@@ -2,6 +2,8 @@
 
 import collections
 import dataclasses
+import datetime
+import logging
 import queue
 import time
 from collections.abc import Callable
@@ -10,12 +12,14 @@ from concurrent.futures import ThreadPoolExecutor
 from django.conf import settings
 
 from config.kernel import clock
-from config.outgoing.posting import Poster
+from config.outgoing.posting import Answer, Poster
 from webhooks.outbound.models import Delivery, Endpoint
 from webhooks.outbound.services import claiming, messages, recording
 from webhooks.outbound.services.endpoints import valid_secrets
 from webhooks.outbound.services.pacing import Paces
 from webhooks.outbound.services.recording import Try
+
+logger = logging.getLogger(__name__)
 
 Stop = Callable[[], bool]
 
@@ -102,13 +106,23 @@ class Courier:
     def _start(self, endpoint: Endpoint, secrets: list[str], delivery: Delivery) -> None:
         self._paces.begin(endpoint)
         self._under_way += 1
-        self._threads.submit(self._try, endpoint, secrets, delivery)
+        self._threads.submit(self._try, endpoint, secrets, delivery, clock.now())
 
-    def _try(self, endpoint: Endpoint, secrets: list[str], delivery: Delivery) -> None:
-        """In a thread of its own, without the database."""
-        started_at, body = clock.now(), messages.body_of(delivery)
-        answer = self._poster.post(endpoint.url, headers=messages.headers_of(delivery, body, secrets), body=body)
+    def _try(self, endpoint: Endpoint, secrets: list[str], delivery: Delivery, started_at: datetime.datetime) -> None:
+        """In a thread of its own, without the database, which a test clock would be asked of."""
+        answer = self._post(endpoint, secrets, delivery)
         self._answered.put((endpoint, Try(delivery, endpoint.url, started_at, answer)))
+
+    def _post(self, endpoint: Endpoint, secrets: list[str], delivery: Delivery) -> Answer:
+        """What cannot even be sent is a failed try too: the caller waits for an answer to each."""
+        began = time.monotonic()
+        try:
+            body = messages.body_of(delivery)
+            return self._poster.post(endpoint.url, headers=messages.headers_of(delivery, body, secrets), body=body)
+        except Exception as error:
+            logger.exception("could not be sent", extra={"delivery": delivery.id})
+            seconds = time.monotonic() - began
+            return Answer(None, f"{type(error).__name__}: {error}"[:500], "", seconds, None)
 
     def _record(self) -> int:
         for endpoint, each in self._gather():

@@ -1,7 +1,6 @@
 """Endpoints: who hears of what, at which address, signed with which secret; and whether anything is sent there now."""
 
 import datetime
-import fnmatch
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from config.kernel.errors import FieldError, ForbiddenTransition, Invalid, NotFo
 from config.kernel.fields import by_id_or
 from config.outgoing import addresses
 from outbox import services as outbox
+from outbox.events import matches
 from outbox.services import catalogue
 from outbox.states import advance
 from webhooks.outbound import events
@@ -90,7 +90,7 @@ def create_endpoint(
 
 
 def update_endpoint(*, actor: Principal, endpoint_id: str, changes: dict[str, Any], reason: str = "") -> Endpoint:
-    """Set the given fields out of url, events, description.
+    """Set the given fields out of url, events, description. A new address has not failed yet.
 
     Raises EndpointNotFound, ForbiddenTransition for a deleted one, UrlRefused, UnknownEventType.
     """
@@ -102,10 +102,13 @@ def update_endpoint(*, actor: Principal, endpoint_id: str, changes: dict[str, An
     @db.transaction(idempotent=True)
     def update() -> Endpoint:
         endpoint = lock(endpoint_id, action="change")
+        moved = changes.get("url", endpoint.url) != endpoint.url
         for name, value in changes.items():
             setattr(endpoint, name, value)
+        if moved:
+            endpoint.failing_since = None
         _record(endpoint, events.EndpointUpdated, actor, reason)
-        endpoint.save(update_fields=list(changes))
+        endpoint.save(update_fields=[*changes, "failing_since"])
         return endpoint
 
     return update()
@@ -241,7 +244,7 @@ def _check_url(url: str) -> None:
 def _check_events(patterns: Sequence[str]) -> None:
     types = catalogue.events()
     for number, pattern in enumerate(patterns):
-        if not any(fnmatch.fnmatchcase(each, pattern) for each in types):
+        if not any(matches(each, (pattern,)) for each in types):
             detail = "Send types of docs/events.md, or * for any part of one."
             error = FieldError(f"events.{number}", UnknownEventType.code, detail)
             raise UnknownEventType(errors=(error,), pattern=pattern)

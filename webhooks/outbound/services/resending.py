@@ -59,7 +59,7 @@ def check_enabled(endpoint: Endpoint) -> None:
 
 @db.transaction(idempotent=True)
 def resend(*, actor: Principal, delivery_id: str, reason: str = "") -> Delivery:
-    """Due now, with all its tries before it; under the id that it always had.
+    """Due now, with all its tries before it; under the id that it always had. A try under way counts no more.
 
     Raises DeliveryNotFound, ForbiddenTransition when its endpoint has been deleted.
     """
@@ -68,6 +68,7 @@ def resend(*, actor: Principal, delivery_id: str, reason: str = "") -> Delivery:
     delivery = Delivery.objects.select_for_update().get(pk=found.pk)
     delivery.resend()
     delivery.attempts, delivery.available_at, delivery.ended_at = 0, clock.now(), None
+    delivery.claimed_by, delivery.claimed_until = "", None
     delivery.actor, delivery.reason = actor.actor, reason
     delivery.save()
     nudging.nudge_after_commit()
@@ -112,6 +113,8 @@ def _resend_some(actor: Principal, ids: list[str], reason: str) -> int:
         attempts=0,
         available_at=clock.now(),
         ended_at=None,
+        claimed_by="",
+        claimed_until=None,
         actor=actor.actor,
         reason=reason,
     )

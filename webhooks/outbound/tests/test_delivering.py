@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.db.backends.signals import connection_created
 from pytest_django.fixtures import Settings
 
 from config.kernel import clock
 from config.kernel.errors import Unavailable
+from config.test_clock import services as clock_services
 from outbox.models import OutboxEvent
 from tests.faults import CONNECTION_LOST
 from webhooks.outbound import services, tasks
-from webhooks.outbound.models import Attempt, Delivery, Endpoint
+from webhooks.outbound.models import Attempt, Delivery, Endpoint, EndpointSecret
 from webhooks.outbound.services import claiming
 from webhooks.outbound.tests.receivers import Received, Receiver, Say
 from webhooks.outbound.tests.support import ACTOR, deliver, happen, make_endpoint, the_delivery
@@ -286,6 +288,61 @@ def test_what_could_not_be_recorded_is_recorded_when_the_database_is_back(receiv
             """What was under way at that moment."""
     assert set(Delivery.objects.values_list("status", flat=True)) == {"delivered"}
     assert len(receiver.received) == Attempt.objects.count() == 3
+
+
+def test_no_thread_that_sends_asks_the_database(
+    receiver: Receiver, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for business time, where a test clock moves it: its connection would be nobody's to close."""
+    settings.TEST_CLOCK = True
+    monkeypatch.setattr(clock_services, "HELD_SECONDS", -1)
+    make_endpoint(receiver.url)
+    happen(3)
+    opened_in: list[str] = []
+
+    def note(**_: Any) -> None:
+        opened_in.append(threading.current_thread().name)
+
+    connection_created.connect(note)
+    try:
+        assert deliver() == 3
+    finally:
+        connection_created.disconnect(note)
+    assert not [name for name in opened_in if name.startswith("courier")]
+
+
+def test_what_cannot_even_be_sent_is_a_failed_try(receiver: Receiver) -> None:
+    """And not a worker that waits for an answer for ever; the others go out."""
+    make_endpoint(receiver.url)
+    happen(2)
+    EndpointSecret.objects.update(secret="whsec_ä")
+    assert deliver() == 2
+    assert receiver.received == []
+    assert set(Delivery.objects.values_list("status", "attempts")) == {("pending", 1)}
+    assert "ValueError" in Delivery.objects.all()[0].error
+
+
+@pytest.mark.parametrize("how", ["one", "many"])
+def test_what_is_sent_again_while_it_is_sent_has_all_its_tries(receiver: Receiver, how: str) -> None:
+    """Its last try, under way at that moment, fails: it does not end for that."""
+    make_endpoint(receiver.url)
+    happen()
+    delivery = the_delivery()
+    Delivery.objects.update(attempts=7)
+
+    def meanwhile(_: Received) -> Say:
+        receiver.answer = lambda _: Say(200)
+        if how == "one":
+            services.resend(actor=ACTOR, delivery_id=delivery.id)
+        else:
+            services.resend_many(actor=ACTOR, deliveries=Delivery.objects.all(), limit=10)
+        connection.close()
+        return Say(500)
+
+    receiver.answer = meanwhile
+    deliver()
+    assert (the_delivery().status, the_delivery().attempts) == ("delivered", 1)
+    assert [each.status_code for each in Attempt.objects.order_by("started_at")] == [500, 200]
 
 
 def test_tasks_take_turns(receiver: Receiver) -> None:

@@ -6,6 +6,7 @@ import pytest
 from pytest_django.fixtures import Settings
 
 from config.api.idempotency import IdempotencyKey, IdempotencyKeyReused
+from config.kernel import clock
 from config.kernel.errors import DomainError, ForbiddenTransition
 from outbox.models import OutboxEvent
 from webhooks.outbound import services
@@ -52,6 +53,17 @@ def test_an_address_that_nothing_is_sent_to_is_refused(url: str, settings: Setti
     endpoint = services.create_endpoint(**MINE, key=None).row
     with pytest.raises(services.UrlRefused):
         services.update_endpoint(actor=ACTOR, endpoint_id=endpoint.id, changes={"url": url})
+
+
+def test_a_new_address_has_not_failed_yet() -> None:
+    """Five days of failures at the old one say nothing of it; another description changes nothing."""
+    endpoint = make_endpoint()
+    since = clock.now()
+    Endpoint.objects.update(failing_since=since)
+    services.update_endpoint(actor=ACTOR, endpoint_id=endpoint.id, changes={"description": "ours"})
+    assert Endpoint.objects.get().failing_since == since
+    services.update_endpoint(actor=ACTOR, endpoint_id=endpoint.id, changes={"url": "http://127.0.0.1:9/new"})
+    assert Endpoint.objects.get().failing_since is None
 
 
 def test_a_type_that_does_not_exist_is_refused() -> None:

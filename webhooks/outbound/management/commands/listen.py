@@ -1,30 +1,25 @@
 """manage.py listen: what happens, posted to a URL of one's own as webhooks are."""
 
+import contextlib
 import datetime
 import json
-import os
-import signal
-import sys
 import threading
 from argparse import ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import InterfaceError, OperationalError, connection
 
 from config.kernel import clock
 from config.management import arguments
 from config.outgoing import addresses
 from config.outgoing.posting import Answer, Poster
-from outbox.services import tailing
-from outbox.services.tailing import Positions
+from outbox.events import matches
+from outbox.management.following import follow, until_stopped
 from outbox.subscribers.base import PublishedEvent
 from webhooks.outbound.management import event_types
 from webhooks.outbound.services import messages, signing
 
-POLL_SECONDS = 0.2
-DATABASE_RETRY_SECONDS = 1.0
 HELP = """Post every event to a URL of this machine or its network, signed as webhooks are, until INT or TERM. No
 endpoint is needed, and nothing is stored: what the URL does not take is said, and not sent again; --since sends what
 has been. One at a time, in order within an invoice or customer."""
@@ -49,36 +44,16 @@ class Command(BaseCommand):
         add("--print-json", action="store_true", help="print JSON lines, each with what was sent")
 
     def handle(self, **options: Any) -> None:
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
         forwarder = _Forwarder(options["forward_to"], options["secret"] or signing.new_secret())
-        try:
-            self._listen(forwarder, stopping, options)
-        except BrokenPipeError:
-            # Python would say so once more when it flushes standard output at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        finally:
-            forwarder.close()
-
-    def _listen(self, forwarder: "_Forwarder", stopping: threading.Event, options: dict[str, Any]) -> None:
-        positions: Positions = {}
-        while not stopping.is_set():
-            try:
-                if not positions:
-                    positions = _beginning(options["since"])
-                    self._say(_greeting(forwarder, options))
-                events = tailing.read_on(positions)
-            except (OperationalError, InterfaceError) as error:
-                self.stderr.write(f"the database cannot be reached, trying again: {error}")
-                connection.close()
-                stopping.wait(DATABASE_RETRY_SECONDS)
-                continue
-            self._forward(events, forwarder, stopping, options)
-            if options["once"] and not events:
-                return
-            if not events:
-                stopping.wait(POLL_SECONDS)
+        with until_stopped() as stopping, contextlib.closing(forwarder):
+            for events in follow(
+                since=options["since"],
+                once=options["once"],
+                stopping=stopping,
+                stderr=self.stderr,
+                on_start=lambda: self._say(_greeting(forwarder, options)),
+            ):
+                self._forward(events, forwarder, stopping, options)
 
     def _forward(
         self,
@@ -90,7 +65,7 @@ class Command(BaseCommand):
         for event in events:
             if stopping.is_set():
                 return
-            if not options["events"] or event_types.is_named(event.type, options["events"]):
+            if not options["events"] or matches(event.type, tuple(options["events"])):
                 at, body = clock.now(), messages.body_of_event(event)
                 answer = forwarder.send(event, body)
                 self._say(_json(at, event, body, answer) if options["print_json"] else _line(at, event, answer))
@@ -131,10 +106,6 @@ def _secret(text: str) -> str:
     except signing.MalformedSecret as malformed:
         raise ArgumentTypeError(str(malformed)) from malformed
     return text
-
-
-def _beginning(since: datetime.datetime | None) -> Positions:
-    return tailing.heads() if since is None else tailing.positions_before(since)
 
 
 def _greeting(forwarder: _Forwarder, options: dict[str, Any]) -> str:

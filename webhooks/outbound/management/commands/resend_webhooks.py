@@ -10,8 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
-from config.kernel import ids as kernel_ids
 from config.kernel.errors import Unavailable
+from config.kernel.ids import with_prefix
 from config.management import actors, arguments
 from webhooks.outbound import services
 from webhooks.outbound.management import event_types
@@ -104,7 +104,7 @@ def _matching(options: dict[str, Any]) -> DeliveryQuerySet:
     if "all" not in statuses:
         deliveries = deliveries.filter(status__in=statuses)
     if options["endpoint"]:
-        deliveries = deliveries.filter(endpoint__in=_with_prefix("whe", [options["endpoint"]]))
+        deliveries = deliveries.filter(endpoint__in=with_prefix("whe", [options["endpoint"]]))
     if options["types"]:
         deliveries = deliveries.filter(type__in=event_types.matching(options["types"]))
     if options["since"]:
@@ -115,7 +115,7 @@ def _matching(options: dict[str, Any]) -> DeliveryQuerySet:
 
 
 def _named(ids: list[str]) -> Q:
-    return Q(id__in=_with_prefix("whd", ids)) | Q(event__in=_with_prefix("evt", ids))
+    return Q(id__in=with_prefix("whd", ids)) | Q(event__in=with_prefix("evt", ids))
 
 
 def _waiting(deliveries: DeliveryQuerySet, limit: int) -> int:
@@ -129,19 +129,6 @@ def _unknown(ids: list[str]) -> list[str]:
     found = Delivery.objects.filter(_named(ids)).values_list("id", "event_id")
     known = {id for pair in found for id in pair} if ids else set()
     return [id for id in dict.fromkeys(ids) if id not in known]
-
-
-def _with_prefix(prefix: str, ids: list[str]) -> list[str]:
-    """Those that can be ids of such a row; the others are nobody's."""
-    return [id for id in ids if _is_id(prefix, id)]
-
-
-def _is_id(prefix: str, text: str) -> bool:
-    try:
-        kernel_ids.to_number(prefix, text)
-    except ValueError:
-        return False
-    return True
 
 
 def _text(report: Report) -> str:
