@@ -33,6 +33,7 @@ def run(module: str, *arguments: str, timeout_seconds: float, **environment: str
     return done.stdout
 
 
+@pytest.mark.long
 @pytest.mark.skipif(connection.vendor != "mysql", reason="statements are counted by MariaDB")
 def test_the_profile_shows_every_hot_path_and_where_its_time_goes() -> None:
     """On a database of its own beside the tests'."""

@@ -219,15 +219,9 @@ PAGES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("width", "theme"),
-    [
-        (390, "dark"),
-        pytest.param(1440, "light", marks=pytest.mark.long),
-        pytest.param(1440, "dark", marks=pytest.mark.long),
-        pytest.param(390, "light", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_page_fits_its_window(day: Day, staff: Browser, width: int, theme: str) -> None:
     """On a desk and on a phone nothing makes the page itself scroll sideways, in both themes."""
     staff.page.set_viewport_size({"width": width, "height": 844})

@@ -16,9 +16,8 @@ SETTLE_SECONDS = 150
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize(
-    ("points", "test_clock"), [(2, "true"), pytest.param(10, "false", marks=pytest.mark.long, id="10-real-time")]
-)
+@pytest.mark.long
+@pytest.mark.parametrize(("points", "test_clock"), [(3, "true"), pytest.param(10, "false", id="10-real-time")])
 def test_scar_a_worker_killed_at_any_point_loses_no_payment_and_charges_none_twice(
     start: StartRun, points: int, test_clock: str
 ) -> None:

@@ -14,7 +14,7 @@ EFFORTS = pytest.mark.parametrize("effort", ["short", pytest.param("long", marks
 
 _SHARED = settings(deadline=None, database=None, suppress_health_check=list(HealthCheck))
 _PROFILES = {
-    "short": settings(_SHARED, max_examples=12, derandomize=True, phases=[Phase.explicit, Phase.generate]),
+    "short": settings(_SHARED, max_examples=6, derandomize=True, phases=[Phase.explicit, Phase.generate]),
     "long": settings(_SHARED, max_examples=1_000, phases=[Phase.explicit, Phase.generate, Phase.shrink]),
 }
 

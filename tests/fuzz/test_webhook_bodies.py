@@ -84,7 +84,7 @@ def test_a_signed_webhook_gone_wrong_is_kept_and_does_no_harm(effort: str) -> No
         for type_, payment in zip(TYPES, itertools.cycle(payments), strict=False)
         for change in every_change(about(payment, type_, f"ch_{next(numbers)}", f"evt_{next(numbers)}"))
     )
-    for changed in some_of(effort, changes, each=37):
+    for changed in some_of(effort, changes, each=67):
         assert_kept(client, json.dumps(changed).encode())
     try_out(effort, lambda body: assert_kept(client, body), body=written(events(payments)))
     check_invariants()

@@ -99,8 +99,8 @@ def test_a_list_of_the_api_reads_only_what_it_shows(database: None) -> None:
 @pytest.mark.django_db
 @EFFORTS
 def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -> None:
-    """Every list, filter, search and page of every model; in a short run one in three of them."""
-    addresses = some_of(effort, use_cases.admin_addresses(), each=3)
+    """Every list, filter, search and page of every model; in a short run one in thirteen of them."""
+    addresses = some_of(effort, use_cases.admin_addresses(), each=13)
     report([each for name, visit in addresses for each in found(name, visit)])
 
 
