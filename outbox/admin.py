@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,7 +25,7 @@ from config.admin.searching import MAX_FOUND
 from config.admin.timeline import Actor, Item, Subject, Window
 from config.api.principals import Principal
 from outbox import services
-from outbox.models import Cursor, HeldEvent, OutboxEvent
+from outbox.models import ArchivedEvent, Cursor, HeldEvent, LoggedEvent, OutboxEvent
 from outbox.states import HeldStatus
 from payments.models import Dispute, Payment, Receipt, Refund
 
@@ -33,8 +33,8 @@ LATE_SECONDS = 60
 """An event that has waited longer than this for a subscriber is worth a look."""
 
 
-@admin.register(OutboxEvent)
-class OutboxEventAdmin(ReadOnlyAdmin):
+@admin.register(OutboxEvent, ArchivedEvent)
+class EventAdmin(ReadOnlyAdmin):
     list_display = ["id", "type", "occurred_at", "aggregate_id", "sequence", "actor", "reason"]
     list_filter = [("type", RecentValuesFilter), ("actor", RecentValuesFilter), ("occurred_at", MadeDateFilter)]
     search_fields = ["aggregate_id__exact", "correlation_id__exact"]
@@ -47,7 +47,7 @@ class OutboxEventAdmin(ReadOnlyAdmin):
                 invoice = model._default_manager.filter(pk=term).values_list("invoice_id", flat=True).first()
             except ValidationError:
                 continue
-            events = OutboxEvent.objects.filter(aggregate_id=invoice or "", **{f"data__{name}": term}).order_by("-pk")
+            events = self.model.objects.filter(aggregate_id=invoice or "", **{f"data__{name}": term}).order_by("-pk")
             return list(events.values_list("pk", flat=True)[:MAX_FOUND])
         return super().find(term)
 
@@ -127,23 +127,26 @@ def _undelivered() -> Tile:
 
 
 def timeline_events(subject: Subject, window: Window) -> list[Item]:
-    """The invoice's log, or what it says of the payment, with who and why. One statement."""
-    rows = OutboxEvent.objects.filter(aggregate_id=subject.invoice_id)
-    if subject.payment_id is not None:
-        rows = rows.filter(data__payment=subject.payment_id)
-    return _items(rows, window)
+    """The invoice's log, or what it says of the payment, with who and why. Two statements."""
+    of_payment = Q() if subject.payment_id is None else Q(data__payment=subject.payment_id)
+    return _items(Q(aggregate_id=subject.invoice_id) & of_payment, window)
 
 
 def log_of(aggregate_id: str, window: Window) -> list[Item]:
-    """All events of one aggregate, for its own page. One statement."""
-    return _items(OutboxEvent.objects.filter(aggregate_id=aggregate_id), window)
+    """All events of one aggregate, for its own page. Two statements."""
+    return _items(Q(aggregate_id=aggregate_id), window)
 
 
-def _items(rows: QuerySet[OutboxEvent], window: Window) -> list[Item]:
-    return [_item(event) for event in window.newest(rows, "occurred_at", "-sequence")]
+def _items(wanted: Q, window: Window) -> list[Item]:
+    """Archived ones too."""
+    return [
+        _item(event)
+        for model in (OutboxEvent, ArchivedEvent)
+        for event in window.newest(model.objects.filter(wanted), "occurred_at", "-sequence")
+    ]
 
 
-def _item(event: OutboxEvent) -> Item:
+def _item(event: LoggedEvent) -> Item:
     return Item.of(
         event,
         at=event.occurred_at,

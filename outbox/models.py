@@ -41,8 +41,8 @@ class EventSource(models.Model):
         self.stored_sequence = self.event_sequence
 
 
-class OutboxEvent(models.Model):
-    """One thing that happened. Recorded in the transaction that made it happen, numbered by the relay, then final."""
+class LoggedEvent(models.Model):
+    """One thing that happened, wherever its row lies."""
 
     id = PrefixedIdField(prefix="evt")
     type = ExactCharField(max_length=100)
@@ -59,6 +59,16 @@ class OutboxEvent(models.Model):
     occurred_at = models.DateTimeField(help_text=_("Business time."))
 
     class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"
+
+
+class OutboxEvent(LoggedEvent):
+    """Recorded in the transaction that made it happen, numbered by the relay, then final."""
+
+    class Meta:
         constraints = [
             models.UniqueConstraint(fields=["aggregate_id", "sequence"], name="outbox_event_aggregate_sequence"),
             models.UniqueConstraint(fields=["shard", "position"], name="outbox_event_shard_position"),
@@ -68,8 +78,21 @@ class OutboxEvent(models.Model):
             models.Index(fields=["type"], name="outbox_event_type"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.type} {self.id}"
+
+class ArchivedEvent(LoggedEvent):
+    """An old one that every subscriber has passed. Both tables together are the log."""
+
+    class Meta:
+        verbose_name = _("archived event")
+        verbose_name_plural = _("archived events")
+        constraints = [
+            models.UniqueConstraint(fields=["aggregate_id", "sequence"], name="outbox_archived_aggregate_sequence"),
+            models.UniqueConstraint(fields=["shard", "position"], name="outbox_archived_shard_position"),
+        ]
+        indexes = [
+            models.Index(fields=["correlation_id"], name="outbox_archived_correlation"),
+            models.Index(fields=["type"], name="outbox_archived_type"),
+        ]
 
 
 class DatabaseNow(models.Func):

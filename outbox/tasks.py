@@ -1,10 +1,10 @@
-"""The relay's Celery task: run by the beat every second, and by nudges."""
+"""Celery entrances: the relay, run by the beat every second and by nudges, and the archive, every hour."""
 
 from celery import shared_task
 from django.conf import settings
 
 from outbox import services
-from outbox.services import nudging, turns
+from outbox.services import nudging, retention, turns
 
 
 @shared_task(name="outbox.relay")
@@ -18,3 +18,9 @@ def relay() -> bool:
             return False
         nudging.close_window()
         return services.relay_for(seconds=settings.OUTBOX_TASK_SECONDS).did_something
+
+
+@shared_task(name="outbox.archive")
+def archive() -> int:
+    """Move old events out of the log; how many."""
+    return retention.archive_old("events", services.archive)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import datetime
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ValidationError
@@ -34,7 +35,8 @@ class CursorPagination(BasePagination):
     """Answers {"data": […], "has_more": true, "next_cursor": "…" or null}; query: `limit` 1 to 100, `cursor`.
 
     Rows come newest first by the view's `page_by`, field names that end in a unique one; else by `created_at` and
-    the primary key, or the primary key alone where there is no `created_at`. Raises InvalidPage.
+    the primary key, or the primary key alone where there is no `created_at`. The view's `archive` holds further rows,
+    which the same filters apply to. Raises InvalidPage.
     """
 
     def paginate_queryset(self, queryset: Any, request: Request, view: APIView | None = None) -> list[Any]:
@@ -42,10 +44,10 @@ class CursorPagination(BasePagination):
         fields = _page_fields(queryset.model, view)
         limit = _limit(request)
         cursor = request.query_params.get("cursor")
-        rows = queryset.order_by(*(f"-{field.name}" for field in fields))
-        if cursor:
-            rows = rows.filter(_after(fields, _decode(cursor, fields)))
-        page = list(rows[: limit + 1])
+        after = _after(fields, _decode(cursor, fields)) if cursor else Q()
+        order = [f"-{field.name}" for field in fields]
+        page = [row for rows in _tables(queryset, view) for row in rows.filter(after).order_by(*order)[: limit + 1]]
+        page = sorted(page, key=attrgetter(*(field.name for field in fields)), reverse=True)[: limit + 1]
         self.next_cursor = _encode(page[limit - 1], fields) if len(page) > limit else None
         return page[:limit]
 
@@ -80,6 +82,11 @@ class CursorPagination(BasePagination):
                 "description": "`next_cursor` of the page before.",
             },
         ]
+
+
+def _tables(queryset: Any, view: Any) -> list[Any]:
+    archive = getattr(view, "archive", None)
+    return [queryset] if archive is None else [queryset, view.filter_queryset(archive.all())]
 
 
 def _page_fields(model: type[models.Model], view: APIView | None) -> list[models.Field[Any, Any]]:

@@ -17,6 +17,7 @@ from outbox.models import HeldEvent, HeldEventQuerySet
 from outbox.states import HeldStatus
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent, ProviderEventQuerySet
+from webhooks.inbound.services import payloads
 from webhooks.inbound.states import ProviderEventStatus
 from webhooks.outbound import services as outbound
 from webhooks.outbound.models import Delivery, DeliveryQuerySet
@@ -136,7 +137,10 @@ def _show_received(id: str) -> dict[str, Any] | None:
     return (
         None
         if row is None
-        else {"event": _fields(row), "replays": [_fields(replay) for replay in row.replays.order_by("id")]}
+        else {
+            "event": _fields(row) | {"payload": payloads.of(row)},
+            "replays": [_fields(replay) for replay in row.replays.order_by("id")],
+        }
     )
 
 

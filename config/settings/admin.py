@@ -114,6 +114,8 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Cursors"), "sync_alt", "outbox", "cursor"),
                     _page(_("Webhook endpoints"), "webhook", "outbound", "endpoint"),
                     _page(_("Deliveries"), "send", "outbound", "delivery"),
+                    _page(_("Archived events"), "inventory_2", "outbox", "archivedevent"),
+                    _page(_("Archived deliveries"), "inventory_2", "outbound", "archiveddelivery"),
                 ],
             },
             {

@@ -11,5 +11,6 @@ from config.settings.logging import *  # noqa: F403
 from config.settings.metrics import *  # noqa: F403
 from config.settings.outbox import *  # noqa: F403
 from config.settings.payments import *  # noqa: F403
+from config.settings.retention import *  # noqa: F403
 from config.settings.security import *  # noqa: F403
 from config.settings.webhooks import *  # noqa: F403

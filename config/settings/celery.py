@@ -47,6 +47,14 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 3600.0},
     },
     "webhooks.outbound.deliver": {"task": "webhooks.outbound.deliver", "schedule": 1.0, "options": {"expires": 1.0}},
+    **{
+        name: {"task": name, "schedule": crontab(minute=minute), "options": {"expires": 3000.0}}
+        for minute, name in {
+            "17": "webhooks.outbound.archive",
+            "27": "webhooks.inbound.archive",
+            "37": "outbox.archive",
+        }.items()
+    },
     "webhooks.inbound.sweep": {"task": "webhooks.inbound.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 

@@ -18,7 +18,7 @@ from config.verification.violations import Violation
 
 Fields = Sequence["models.Field[Any, Any]"]
 
-APPS = ("billing", "inbound", "invoices", "outbox", "payments")
+APPS = ("billing", "inbound", "invoices", "outbound", "outbox", "payments")
 LEFT_OUT = {"password", "idempotency_key_digest", "request_fingerprint", "secret_hash", "hash"}
 """Digests, by their names."""
 _DIGIT = {"mysql": r"[0-9\x{80}-\x{10FFFF}]", "sqlite": "[0-9\u0080-\U0010ffff]"}

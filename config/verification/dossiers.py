@@ -140,6 +140,8 @@ class Dossier:
         return Log(self.public_id, self.invoice.event_sequence if self.invoice else None, self.events)
 
 
+EVENT_TABLES = ("outbox_outboxevent", "outbox_archivedevent")
+"""Together they are the log."""
 CHILDREN: Sequence[tuple[str, str, type[Any]]] = (
     ("lines", "invoices_invoiceline", LineRow),
     ("payments", "payments_payment", PaymentRow),
@@ -206,12 +208,11 @@ def events_of(snapshot: Snapshot, prefix: str, after: str, last: str) -> Iterato
     """In the order of each aggregate's log. Text orders ids as the keys do; the last range ends after all of them."""
     end = f"{prefix}_~" if last == HIGHEST else public(prefix, last)
     start = f"{prefix}_" if not after.strip("0") else public(prefix, after)
-    rows = snapshot.rows(
-        f"SELECT {', '.join(EventRow._fields)} FROM outbox_outboxevent"
-        " WHERE aggregate_id > %s AND aggregate_id <= %s ORDER BY aggregate_id, sequence",
-        start,
-        end,
+    parts = " UNION ALL ".join(
+        f"SELECT {', '.join(EventRow._fields)} FROM {table} WHERE aggregate_id > %s AND aggregate_id <= %s"
+        for table in EVENT_TABLES
     )
+    rows = snapshot.rows(f"{parts} ORDER BY aggregate_id, sequence", *(start, end) * len(EVENT_TABLES))
     return map(EventRow._make, rows)
 
 

@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 
 from config.verification import journals
-from config.verification.dossiers import journals_of
+from config.verification.dossiers import EVENT_TABLES, journals_of
 from config.verification.snapshot import Snapshot
 from config.verification.violations import Violation
 from outbox.models import SEQUENCER, SHARDS
@@ -21,12 +21,7 @@ TRIGGERS = 4
 
 def positions(snapshot: Snapshot) -> Iterator[Violation]:
     """Each shard is numbered from 1 to its head without a gap, and nobody has read further."""
-    numbered = {
-        shard: (count, lowest, highest)
-        for shard, count, lowest, highest in snapshot.rows(
-            "SELECT shard, COUNT(position), MIN(position), MAX(position) FROM outbox_outboxevent GROUP BY shard"
-        )
-    }
+    numbered = _numbered(snapshot)
     cursors = snapshot.rows("SELECT shard, subscriber, position FROM outbox_cursor")
     heads = {shard: position for shard, subscriber, position in cursors if subscriber == SEQUENCER}
     for shard in range(SHARDS):
@@ -39,6 +34,19 @@ def positions(snapshot: Snapshot) -> Iterator[Violation]:
     for shard, subscriber, position in cursors:
         if position > heads.get(shard, 0):
             yield Violation("positions", f"{subscriber} in shard {shard}", f"at most {heads.get(shard, 0)}", position)
+
+
+def _numbered(snapshot: Snapshot) -> dict[int, tuple[int, int | None, int | None]]:
+    """Of each shard: how many events have a position, the lowest, the highest."""
+    found: dict[int, tuple[int, int | None, int | None]] = {}
+    for table in EVENT_TABLES:
+        for shard, *numbers in snapshot.rows(
+            f"SELECT shard, COUNT(position), MIN(position), MAX(position) FROM {table} GROUP BY shard"
+        ):
+            count, *ends = found.get(shard, (0, None, None))
+            known = [each for each in (*ends, *numbers[1:]) if each is not None]
+            found[shard] = (count + numbers[0], min(known, default=None), max(known, default=None))
+    return found
 
 
 def inbox(snapshot: Snapshot) -> Iterator[Violation]:
@@ -73,12 +81,13 @@ def strays(snapshot: Snapshot) -> Iterator[Violation]:
     low = ""
     for prefix in (*AGGREGATES, None):
         until, bounds = ("", [low]) if prefix is None else (" AND aggregate_id <= %s", [low, f"{prefix}_"])
-        for aggregate_id, number in snapshot.rows(
-            f"SELECT aggregate_id, COUNT(*) FROM outbox_outboxevent WHERE aggregate_id > %s{until}"
-            " GROUP BY aggregate_id ORDER BY aggregate_id LIMIT 1000",
-            *bounds,
-        ):
-            yield Violation("references", aggregate_id, "a kind of aggregate", f"{number} events of something else")
+        for table in EVENT_TABLES:
+            for aggregate_id, number in snapshot.rows(
+                f"SELECT aggregate_id, COUNT(*) FROM {table} WHERE aggregate_id > %s{until}"
+                " GROUP BY aggregate_id ORDER BY aggregate_id LIMIT 1000",
+                *bounds,
+            ):
+                yield Violation("references", aggregate_id, "a kind of aggregate", f"{number} events of something else")
         low = f"{prefix}_~"
 
 

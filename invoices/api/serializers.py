@@ -13,7 +13,7 @@ from config.kernel.prepared import Select
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice, RetryPolicy
 from outbox.api.serializers import EventSerializer
-from outbox.models import OutboxEvent
+from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
 from payments.api.serializers import PaymentSerializer
 from payments.models import Payment
 
@@ -217,4 +217,8 @@ class InvoiceSerializer(InvoiceSummarySerializer):
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, invoice: Invoice) -> Any:
-        return EventSerializer(_latest_events.all(invoice.id), many=True).data
+        events: list[LoggedEvent] = [*_latest_events.all(invoice.id)]
+        if len(events) < min(LATEST_EVENTS, invoice.event_sequence):
+            archived = ArchivedEvent.objects.filter(aggregate_id=invoice.id).order_by("-sequence")
+            events = sorted([*events, *archived[:LATEST_EVENTS]], key=lambda event: event.sequence, reverse=True)
+        return EventSerializer(events[:LATEST_EVENTS], many=True).data

@@ -3,7 +3,6 @@
 import django_filters
 
 from config.api.filters import MadeFilter
-from outbox.models import OutboxEvent
 from outbox.services import catalogue
 
 
@@ -15,7 +14,3 @@ class EventFilter(django_filters.FilterSet):
     correlation_id = django_filters.CharFilter()
     occurred_from = MadeFilter(field_name="occurred_at", lookup_expr="gte")
     occurred_before = MadeFilter(field_name="occurred_at", lookup_expr="lt")
-
-    class Meta:
-        model = OutboxEvent
-        fields: list[str] = []

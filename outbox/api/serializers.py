@@ -3,10 +3,10 @@
 from rest_framework import serializers
 
 from config.api.shared_fields import OutputSerializer
-from outbox.models import OutboxEvent
+from outbox.models import LoggedEvent, OutboxEvent
 
 
-class EventSerializer(OutputSerializer[OutboxEvent]):
+class EventSerializer(OutputSerializer[LoggedEvent]):
     """One thing that happened; `sequence` is gap-free per invoice or customer. What `data` holds: docs/events.md."""
 
     id = serializers.CharField(read_only=True)

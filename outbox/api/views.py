@@ -6,11 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from config.kernel.fields import by_id_or
 from outbox import services
 from outbox.api.filters import EventFilter
 from outbox.api.serializers import LoggedEventSerializer
-from outbox.models import OutboxEvent
+from outbox.models import ArchivedEvent, OutboxEvent
 
 
 @extend_schema_view(get=extend_schema(operation_id="events_list", summary="List events, newest first"))
@@ -18,6 +17,7 @@ class EventList(generics.ListAPIView[OutboxEvent]):
     """Everything that has happened."""
 
     queryset = OutboxEvent.objects.all()
+    archive = ArchivedEvent.objects.all()
     required_scopes = {"GET": "events:read"}
     serializer_class = LoggedEventSerializer
     filterset_class = EventFilter
@@ -31,5 +31,4 @@ class EventDetail(APIView):
 
     @extend_schema(operation_id="events_retrieve", summary="Get an event", responses={200: LoggedEventSerializer})
     def get(self, request: Request, event_id: str) -> Response:
-        event = by_id_or(services.EventNotFound, OutboxEvent.objects, event_id)
-        return Response(LoggedEventSerializer(event).data)
+        return Response(LoggedEventSerializer(services.find(event_id)).data)

@@ -1,7 +1,9 @@
 """Public use cases of the outbox. What an app needs is `record`; tests also need `drain`."""
 
+from outbox.services.archiving import archive
+from outbox.services.forgetting import StillConfigured, forget
 from outbox.services.held import HeldEventNotFound, NotFirstInLine, requeue_held, skip_held
-from outbox.services.reading import EventNotFound
+from outbox.services.reading import EventNotFound, find
 from outbox.services.record import record, shard_of
 from outbox.services.relay import Progress, drain, relay_for, relay_once, rest_after
 from outbox.services.rewinding import (
@@ -21,10 +23,14 @@ __all__ = [
     "OnlyPublishersRewind",
     "Progress",
     "Rewind",
+    "StillConfigured",
     "SubscriberNotFound",
     "SubscriberStatus",
     "Target",
+    "archive",
     "drain",
+    "find",
+    "forget",
     "preview_rewind",
     "record",
     "relay_for",

@@ -5,22 +5,23 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from outbox.models import OutboxEvent
+from outbox.models import ArchivedEvent, OutboxEvent
 
+ARCHIVE = ArchivedEvent._meta.db_table
 _TABLE = OutboxEvent._meta.db_table
 
 _LOOKUP = {
-    "mysql": f"""
+    "mysql": """
         SELECT e.id, e.aggregate_id, e.sequence, e.position IS NOT NULL
         FROM JSON_TABLE(
             %s, '$[*]' COLUMNS (aggregate_id VARCHAR(100) PATH '$[0]', sequence BIGINT PATH '$[1]')
         ) AS wanted
-        JOIN {_TABLE} AS e ON e.aggregate_id = wanted.aggregate_id AND e.sequence = wanted.sequence
+        JOIN {table} AS e ON e.aggregate_id = wanted.aggregate_id AND e.sequence = wanted.sequence
     """,
-    "sqlite": f"""
+    "sqlite": """
         SELECT e.id, e.aggregate_id, e.sequence, e.position IS NOT NULL
         FROM json_each(%s) AS wanted
-        JOIN {_TABLE} AS e ON e.aggregate_id = json_extract(wanted.value, '$[0]')
+        JOIN {table} AS e ON e.aggregate_id = json_extract(wanted.value, '$[0]')
         AND e.sequence = json_extract(wanted.value, '$[1]')
     """,
 }
@@ -66,10 +67,10 @@ def unsequenced(*, shard: int, limit: int) -> list[Unsequenced]:
         return [Unsequenced(*row) for row in cursor.fetchall()]
 
 
-def lookup(pairs: list[tuple[str, int]]) -> list[Unsequenced]:
+def lookup(pairs: list[tuple[str, int]], *, table: str = _TABLE) -> list[Unsequenced]:
     """The events with these (aggregate id, sequence), whether sequenced or not; absent ones are left out."""
     with connection.cursor() as cursor:
-        cursor.execute(_LOOKUP[connection.vendor], [json.dumps(pairs)])
+        cursor.execute(_LOOKUP[connection.vendor].format(table=table), [json.dumps(pairs)])
         return [Unsequenced(*row) for row in cursor.fetchall()]
 
 

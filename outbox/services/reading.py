@@ -8,7 +8,9 @@ from django.db.models import Min, QuerySet
 
 from config.kernel import ids
 from config.kernel.errors import NotFound
-from outbox.models import OutboxEvent
+from config.kernel.fields import by_id
+from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
+from outbox.services import archiving
 from outbox.services.leases import Lease
 from outbox.services.run import Batch
 from outbox.services.sequencing import LogCorrupted
@@ -40,17 +42,23 @@ class EventNotFound(NotFound):
 
 
 def for_publisher(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[PublishedEvent]:
-    """What `subscriber` hears of the next `limit` positions. Raises LogCorrupted for a gap."""
+    """What `subscriber` hears of the next `limit` positions, archived ones too. Raises LogCorrupted for a gap."""
     found = published(shard=lease.shard, after=lease.position, limit=limit)
+    if _restored(lease, count=len(found), highest=found[-1].position if found else None, limit=limit):
+        found = published(shard=lease.shard, after=lease.position, limit=limit)
     through = _through(lease, count=len(found), highest=found[-1].position if found else lease.position)
     return Batch([event for event in found if subscriber.hears(event.type)], through)
 
 
 def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[OutboxEvent]:
-    """What `subscriber` hears of the next `limit` positions; the rest is not loaded. Raises LogCorrupted for a gap."""
-    found = _select(_TYPES, [lease.shard, lease.position, limit])
-    count, highest = sum(row[1] for row in found), max((row[2] for row in found), default=lease.position)
-    through = _through(lease, count=count, highest=highest)
+    """What `subscriber` hears of the next `limit` positions, archived ones too; the rest is not loaded.
+
+    Raises LogCorrupted for a gap.
+    """
+    found, count, highest = _types(lease, limit)
+    if _restored(lease, count=count, highest=highest, limit=limit):
+        found, count, highest = _types(lease, limit)
+    through = _through(lease, count=count, highest=highest or lease.position)
     present = subscriber.at_present() if found else subscriber
     heard = [row[0] for row in found if present.hears(row[0])]
     if not heard:
@@ -59,16 +67,41 @@ def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[O
     return Batch(list(stretch.filter(type__in=heard).order_by("position")), through)
 
 
+def _types(lease: Lease, limit: int) -> tuple[Sequence[Any], int, int | None]:
+    found = _select(_TYPES, [lease.shard, lease.position, limit])
+    return found, sum(row[1] for row in found), max((row[2] for row in found), default=None)
+
+
+def _restored(lease: Lease, *, count: int, highest: int | None, limit: int) -> bool:
+    """Whether some of the next positions were archived, and are back now: who reads them may have to hold them."""
+    if highest == lease.position + count:
+        return False
+    archiving.restore(shard=lease.shard, after=lease.position, limit=limit)
+    return True
+
+
 def published(*, shard: int, after: int, limit: int) -> list[PublishedEvent]:
-    """The events of `shard` at the first `limit` positions beyond `after`."""
+    """The events of `shard` at the first `limit` positions beyond `after` that are not archived."""
     found = _select(_PUBLISHED, [shard, after, limit])
     return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
 
 
-def before_first(events: QuerySet[OutboxEvent]) -> dict[int, int]:
-    """Of each shard that has any of `events`, the position after which the first of them is read."""
-    numbered = events.filter(position__isnull=False).values("shard").annotate(first=Min("position"))
-    return {shard: first - 1 for shard, first in numbered.values_list("shard", "first").order_by("shard")}
+def before_first(*tables: QuerySet[OutboxEvent] | QuerySet[ArchivedEvent]) -> dict[int, int]:
+    """Of each shard that has any of these events, the position after which the first of them is read."""
+    found: dict[int, int] = {}
+    for events in tables:
+        numbered = events.filter(position__isnull=False).values("shard").annotate(first=Min("position"))
+        for shard, first in numbered.values_list("shard", "first").order_by("shard"):
+            found[shard] = min(first - 1, found.get(shard, first - 1))
+    return found
+
+
+def find(event_id: str) -> LoggedEvent:
+    """Wherever it lies. Raises EventNotFound."""
+    event: LoggedEvent | None = by_id(OutboxEvent.objects, event_id) or by_id(ArchivedEvent.objects, event_id)
+    if event is None:
+        raise EventNotFound(id=event_id)
+    return event
 
 
 def _select(sql: str, parameters: list[int]) -> Sequence[Any]:

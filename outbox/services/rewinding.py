@@ -10,15 +10,16 @@ from django.db.models import Count
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import Invalid, NotFound
-from config.kernel.fields import by_id_or
-from outbox.models import SHARDS, Cursor, HeldEvent, HeldEventQuerySet, OutboxEvent
+from outbox.models import SHARDS, ArchivedEvent, Cursor, HeldEvent, HeldEventQuerySet, OutboxEvent
 from outbox.services import nudging
-from outbox.services.reading import EventNotFound, before_first
+from outbox.services.reading import EventNotFound, before_first, find
 from outbox.services.record import shard_of
 from outbox.subscribers import registry
 from outbox.subscribers.registry import PublishingSubscriber, Subscriber
 
 logger = logging.getLogger(__name__)
+
+LOG = (OutboxEvent, ArchivedEvent)
 
 
 class SubscriberNotFound(NotFound):
@@ -99,16 +100,18 @@ def _positions(target: Target) -> dict[int, int]:
         shards = [_shard(target.aggregate_id)]
     if target.since is None:
         return dict.fromkeys(shards, 0)
-    return before_first(OutboxEvent.objects.filter(shard__in=shards, occurred_at__gte=target.since))
+    return before_first(*(model.objects.filter(shard__in=shards, occurred_at__gte=target.since) for model in LOG))
 
 
 def _before(event_id: str) -> dict[int, int]:
-    event = by_id_or(EventNotFound, OutboxEvent.objects.exclude(position=None), event_id)
-    return {event.shard: (event.position or 1) - 1}
+    event = find(event_id)
+    if event.position is None:
+        raise EventNotFound(id=event_id)
+    return {event.shard: event.position - 1}
 
 
 def _shard(aggregate_id: str) -> int:
-    if not OutboxEvent.objects.filter(aggregate_id=aggregate_id).exists():
+    if not any(model.objects.filter(aggregate_id=aggregate_id).exists() for model in LOG):
         raise EventNotFound(id=f"of {aggregate_id}")
     return shard_of(aggregate_id)
 
@@ -125,9 +128,12 @@ def _planned(subscriber: Subscriber, positions: Mapping[int, int]) -> Rewind:
 
 
 def _heard(subscriber: Subscriber, cursor: Cursor, position: int) -> int:
-    again = OutboxEvent.objects.filter(shard=cursor.shard, position__gt=position, position__lte=cursor.position)
-    counts = again.values("type").annotate(count=Count("pk")).values_list("type", "count")
-    return sum(count for event_type, count in counts.order_by("type") if subscriber.hears(event_type))
+    total = 0
+    for model in LOG:
+        again = model.objects.filter(shard=cursor.shard, position__gt=position, position__lte=cursor.position)
+        counts = again.values("type").annotate(count=Count("pk")).values_list("type", "count")
+        total += sum(count for event_type, count in counts.order_by("type") if subscriber.hears(event_type))
+    return total
 
 
 @db.transaction(idempotent=True)

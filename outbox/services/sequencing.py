@@ -48,15 +48,26 @@ def _predecessors(seen: list[Unsequenced]) -> list[Unsequenced]:
     found: list[Unsequenced] = []
     wanted = _missing(seen)
     while wanted:
-        present = numbering_sql.lookup(wanted)
-        if len(present) != len(wanted):
-            gone = sorted(set(wanted) - {(event.aggregate_id, event.sequence) for event in present})
-            raise LogCorrupted(f"no event {gone[0][1]} of {gone[0][0]}, though a later one exists")
+        present = _present(wanted)
         pulled = [event for event in present if not event.is_sequenced]
         found += pulled
         wanted = [(event.aggregate_id, event.sequence - 1) for event in pulled if event.sequence > 1]
-        wanted = sorted(set(wanted) - {(event.aggregate_id, event.sequence) for event in seen + found})
+        wanted = _without(wanted, seen + found)
     return found
+
+
+def _present(wanted: list[tuple[str, int]]) -> list[Unsequenced]:
+    """The events with these (aggregate, sequence), archived ones too. Raises LogCorrupted if one is nowhere."""
+    present = numbering_sql.lookup(wanted)
+    if gone := _without(wanted, present):
+        present += numbering_sql.lookup(gone, table=numbering_sql.ARCHIVE)
+    if gone := _without(wanted, present):
+        raise LogCorrupted(f"no event {gone[0][1]} of {gone[0][0]}, though a later one exists")
+    return present
+
+
+def _without(wanted: list[tuple[str, int]], present: list[Unsequenced]) -> list[tuple[str, int]]:
+    return sorted(set(wanted) - {(event.aggregate_id, event.sequence) for event in present})
 
 
 def _missing(seen: list[Unsequenced]) -> list[tuple[str, int]]:

@@ -21,7 +21,7 @@ def heads() -> Positions:
 
 
 def positions_before(since: datetime.datetime) -> Positions:
-    """Where to begin so as to read what was recorded at or after `since`, wall time."""
+    """Where to begin so as to read what was recorded at or after `since`, wall time, and is not archived."""
     return heads() | before_first(OutboxEvent.objects.filter(id__gte=ids.earliest("evt", since)))
 
 
@@ -33,5 +33,5 @@ def read_on(positions: Positions) -> list[PublishedEvent]:
     behind = [shard for shard, head in heads().items() if head > positions[shard]]
     found = {shard: published(shard=shard, after=positions[shard], limit=BATCH) for shard in behind}
     for shard, events in found.items():
-        positions[shard] += len(events)
+        positions[shard] = events[-1].position if events else positions[shard]
     return list(heapq.merge(*found.values(), key=lambda event: event.occurred_at))

@@ -239,3 +239,18 @@ def test_who_moved_it_and_why_is_in_the_log(caplog: pytest.LogCaptureFixture, mo
 
 def _held(event_id: str) -> str:
     return HeldEvent.objects.get(event_id=event_id).pk
+
+
+def test_a_subscriber_that_is_gone_is_forgotten(settings: Settings) -> None:
+    """It holds nothing back any more, and what was held for it is let go; one in the settings is refused."""
+    Wire.poison = set(record(aggregate(), 2))
+    services.drain()
+    assert run("forget", "wire", *WHY) == (
+        2,
+        "wire is in the settings, and its relay would begin anew: remove it there first.",
+    )
+    settings.EVENT_PUBLISHERS = {}
+    assert run("forget", "wire", *WHY)[0] == 0
+    assert not Cursor.objects.filter(subscriber="wire").exists()
+    assert not HeldEvent.objects.exists()
+    assert run("forget", "wire", *WHY) == (2, "There is no subscriber wire.")

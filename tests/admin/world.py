@@ -8,10 +8,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.db.models import Q
 from django.test import Client
 
 from billing.models import User
 from config.api import principals
+from config.kernel import clock
 from invoices.models import Invoice
 from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
@@ -111,6 +113,17 @@ def fill(times: int = 1) -> None:
         inbound.replay(provider_event_id=replayed.pk, actor=SOMEBODY, reason="to see it")
         Group.objects.create(name=f"Accounting {number}")
         settle(number)
-        delivery()
+        archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
         ApiConsumer()
     outbox.drain()
+
+
+def archive(invoice: Invoice, ping: Delivery) -> None:
+    """As if both were of years ago."""
+    outbox.drain()
+    long_ago = clock.now() - datetime.timedelta(days=3650)
+    deliveries = Delivery.objects.filter(Q(pk=ping.pk) | Q(event__aggregate_id=invoice.pk))
+    deliveries.update(status="dead", available_at=None, created_at=long_ago, ended_at=long_ago)
+    OutboxEvent.objects.filter(aggregate_id=invoice.pk).update(occurred_at=long_ago)
+    for move in (webhooks.archive, outbox.archive):
+        assert move(before=clock.now() - datetime.timedelta(days=1000), stop=lambda: False)

@@ -21,6 +21,7 @@ WIDE_DATABASE_ERRORS = {
     "NotSupportedError",
 }
 MAY_CATCH_DATABASE_ERRORS = {
+    "config/management/commands/archive.py::Command.handle": "outside transactions: an exit status",
     "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
     "outbox/management/commands/relay_outbox.py::Command._pass": "a process for ever: outside any transaction",
     "outbox/management/commands/relay_outbox.py::Command._once": "outside any transaction: an exit status",

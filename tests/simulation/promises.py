@@ -15,7 +15,7 @@ from config.verification.violations import Report
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.models import Invoice
-from outbox.models import OutboxEvent
+from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
 from payments.models import Difference, Payment, Receipt, Refund
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.states import AWAITED, REFUND_LIVE, PaymentStatus
@@ -61,7 +61,13 @@ class Watch:
 
 def reached() -> collections.Counter[str]:
     """How often anything has come to which state."""
-    return collections.Counter(OutboxEvent.objects.values_list("type", flat=True))
+    return collections.Counter(event.type for event in log())
+
+
+def log() -> list[LoggedEvent]:
+    """All events, archived ones too, each aggregate's in order."""
+    everything: list[LoggedEvent] = [*OutboxEvent.objects.all(), *ArchivedEvent.objects.all()]
+    return sorted(everything, key=lambda event: event.sequence)
 
 
 def charged_twice(core: SimulatorCore) -> Iterator[str]:
@@ -145,8 +151,9 @@ def unlike_the_provider(core: SimulatorCore) -> Iterator[str]:
             yield f"{charge.id} captured {charge.amount}, booked is {booked.get(charge.id)}"
     balances = collections.Counter(ledger.balances())
     captured = {charge.reference for charge in core.charges() if charge.status == "succeeded"}
+    reviewed = {event.data["payment"] for event in log() if event.type == "payment.review_required"}
     for payment in Payment.objects.filter(status__in=["failed", "canceled"], id__in=captured):
-        if not OutboxEvent.objects.filter(type="payment.review_required", data__payment=payment.id).exists():
+        if payment.id not in reviewed:
             yield f"{payment.id} is {payment.status}, and its charge has succeeded"
     for currency in sorted({charge.currency for charge in core.charges()}):
         ours, theirs = balances[accounts.clearing("simulated"), currency], core.balance(currency)
@@ -174,8 +181,8 @@ def unlike_the_clients(world: World) -> Iterator[str]:
 def badly_delivered(world: World) -> Iterator[str]:
     """Every event had its effect once, and arrived for the first time in its aggregate's order."""
     recorded: dict[str, list[int]] = collections.defaultdict(list)
-    for aggregate, sequence in OutboxEvent.objects.order_by("sequence").values_list("aggregate_id", "sequence"):
-        recorded[aggregate].append(sequence)
+    for event in log():
+        recorded[event.aggregate_id].append(event.sequence)
     arrived = world.far_end.first_arrivals()
     for aggregate, sequences in recorded.items():
         if arrived.get(aggregate) != sequences:
@@ -183,6 +190,6 @@ def badly_delivered(world: World) -> Iterator[str]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT event FROM simulation_effect")
         effects = collections.Counter(row[0] for row in cursor.fetchall())
-    for event, type_ in OutboxEvent.objects.values_list("id", "type"):
-        if effects[event] != 1:
-            yield f"{type_} {event} had {effects[event]} effects"
+    for event in log():
+        if effects[event.id] != 1:
+            yield f"{event.type} {event.id} had {effects[event.id]} effects"

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Q
-from django.db.models.functions import Left
+from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce, Left, NullIf
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +26,8 @@ from config.admin.timeline import PAYLOAD_CHARACTERS, Item, Subject, Window
 from config.api.principals import Principal
 from payments import services as payments
 from webhooks.inbound import services
-from webhooks.inbound.models import Outcome, ProviderEvent, Replay
+from webhooks.inbound.models import ArchivedPayload, Outcome, ProviderEvent, Replay
+from webhooks.inbound.services import payloads
 from webhooks.inbound.states import ENDED, ProviderEventStatus
 
 
@@ -106,7 +107,7 @@ class ProviderEventAdmin(ReasonedActionsAdmin):
 
     @admin.display(description=_("payload as it was sent, card numbers masked"))
     def document(self, event: ProviderEvent) -> SafeString:
-        return looks.code(event.payload)
+        return looks.code(payloads.of(event))
 
 
 @admin.register(Replay)
@@ -136,7 +137,8 @@ def timeline_provider_events(subject: Subject, window: Window) -> list[Item]:
     for provider in {payment.provider for payment in subject.payments if payment.provider_reference}:
         references = [row.provider_reference for row in subject.payments if row.provider == provider]
         named |= Q(provider=provider, charge_reference__in=[text for text in references if text])
-    head = Left("payload", PAYLOAD_CHARACTERS + 1)
+    archived = ArchivedPayload.objects.filter(id=OuterRef("id")).values("payload")
+    head = Left(Coalesce(NullIf("payload", Value("")), Subquery(archived), Value("")), PAYLOAD_CHARACTERS + 1)
     rows = ProviderEvent.objects.filter(named).values(
         "id", "event_id", "type", "provider", "status", "outcome", "error", "attempts", "received_at", head=head
     )

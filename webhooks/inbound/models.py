@@ -63,7 +63,7 @@ class ProviderEvent(ProviderEventMachine, PreparedModel):
     type = ExactCharField(max_length=100, blank=True)
     our_reference = ExactCharField(max_length=200, blank=True)
     charge_reference = ExactCharField(max_length=200, blank=True)
-    payload = models.TextField(help_text=_("The body as it was sent, card numbers masked."))
+    payload = models.TextField(help_text=_("The body as it was sent, card numbers masked; empty once it is archived."))
     outcome = models.CharField(
         max_length=20, blank=True, choices=Outcome.choices, help_text=_("What came of the latest try.")
     )
@@ -105,6 +105,20 @@ class ProviderEvent(ProviderEventMachine, PreparedModel):
         self.type = event.type
         self.our_reference = event.our_reference
         self.charge_reference = event.charge_reference
+
+
+class ArchivedPayload(models.Model):
+    """The body of an old event, which keeps the rest of its row: what has been received once is known for ever."""
+
+    id = PrefixedIdField(prefix="pev", help_text=_("The event's."))
+    payload = models.TextField()
+
+    class Meta:
+        verbose_name = _("archived payload")
+        verbose_name_plural = _("archived payloads")
+
+    def __str__(self) -> str:
+        return self.id
 
 
 class Replay(models.Model):

@@ -145,3 +145,31 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status_code or self.error}"
+
+
+class ArchivedDelivery(models.Model):
+    """An old one that has ended, with its tries as they went: `url`, `status_code`, `error`, `answer` and so on."""
+
+    id = PrefixedIdField(prefix="whd")
+    endpoint = models.ForeignKey(Endpoint, on_delete=models.PROTECT, related_name="archived_deliveries")
+    event_id = ExactCharField(max_length=40, blank=True)
+    type = ExactCharField(max_length=100)
+    status = models.CharField(max_length=20, choices=DeliveryStatus.choices)
+    status_code = models.PositiveIntegerField(null=True)
+    error = models.CharField(max_length=500, blank=True)
+    actor = ExactCharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    tries = models.JSONField()
+    created_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("archived delivery")
+        verbose_name_plural = _("archived deliveries")
+        indexes = [
+            models.Index(fields=["endpoint", "id"], name="outbound_archived_endpoint"),
+            models.Index(fields=["event_id"], name="outbound_archived_event"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.id}"

@@ -5,7 +5,7 @@ import time
 from celery import shared_task
 from django.conf import settings
 
-from outbox.services import turns
+from outbox.services import retention, turns
 from webhooks.outbound import services
 
 TURN_KEY = "webhooks:delivering"
@@ -20,3 +20,9 @@ def deliver() -> int:
             return 0
         until = time.monotonic() + seconds
         return services.deliver(stop=lambda: time.monotonic() >= until)
+
+
+@shared_task(name="webhooks.outbound.archive")
+def archive() -> int:
+    """Move old deliveries away; how many."""
+    return retention.archive_old("deliveries", services.archive)

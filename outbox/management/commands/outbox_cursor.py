@@ -1,4 +1,4 @@
-"""manage.py outbox_cursor: how far each subscriber has come, and moving a publisher back."""
+"""manage.py outbox_cursor: how far each subscriber has come, moving a publisher back, forgetting one that is gone."""
 
 import dataclasses
 import json
@@ -22,9 +22,9 @@ _COLUMNS = ("subscriber", "shards", "lag", "oldest age", "held", "given up", "ba
 
 class Command(BaseCommand):
     help = (
-        "Show how far every subscriber has come, or send a publisher again what it has had. Exit codes: 0 done; "
-        "2 wrong usage, a subscriber or event that there is not; 3 nothing would be sent again; 4 the database cannot "
-        "be reached."
+        "Show how far every subscriber has come, send a publisher again what it has had, or forget one that is gone. "
+        "Exit codes: 0 done; 2 wrong usage, a subscriber or event that there is not; 3 nothing would be sent again; "
+        "4 the database cannot be reached."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -45,10 +45,16 @@ class Command(BaseCommand):
         rewind.add_argument("--reason", type=arguments.reason, help="why, for the log; needed without --dry-run")
         rewind.add_argument("--dry-run", action="store_true", help="only say how many events would be sent again")
         rewind.add_argument("--json", action="store_true", dest="as_json")
+        forget = commands.add_parser(
+            "forget", help="a subscriber that the settings no longer have"
+        )
+        forget.add_argument("subscriber")
+        forget.add_argument("--reason", type=arguments.reason, required=True, help="why, for the log")
 
     def handle(self, **options: Any) -> None:
+        perform = {"show": self._show, "rewind": self._rewind, "forget": self._forget}[options["command"]]
         try:
-            code = self._show(options) if options["command"] == "show" else self._rewind(options)
+            code = perform(options)
         except (OperationalError, InterfaceError, Unavailable) as error:
             self.stderr.write(f"the database cannot be reached: {error}")
             code = EXIT_DATABASE_UNAVAILABLE
@@ -90,6 +96,12 @@ class Command(BaseCommand):
                 f"{found.held} of them held until now"
             )
         return EXIT_DONE if found.shards else EXIT_NOTHING_TO_SEND
+
+    def _forget(self, options: dict[str, Any]) -> int:
+        name = options["subscriber"]
+        services.forget(subscriber=name, actor=actors.operator("outbox_cursor"), reason=options["reason"])
+        self.stdout.write(f"{name} is forgotten; configured again, it would begin anew")
+        return EXIT_DONE
 
 
 def _row(status: SubscriberStatus) -> tuple[str, ...]:

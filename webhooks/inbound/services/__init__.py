@@ -1,5 +1,6 @@
 """Every write to the inbox."""
 
+from webhooks.inbound.services.archiving import archive
 from webhooks.inbound.services.receiving import Answer, UnknownEndpoint, receive
 from webhooks.inbound.services.replaying import MAX_REASON_LENGTH, EventNotFound, ReasonMissing, replay
 from webhooks.inbound.services.retrying import release_parked, sweep
@@ -10,6 +11,7 @@ __all__ = [
     "EventNotFound",
     "ReasonMissing",
     "UnknownEndpoint",
+    "archive",
     "receive",
     "release_parked",
     "replay",

@@ -43,7 +43,7 @@ def attempt(row: ProviderEvent, event: base.ProviderEvent | None = None) -> Verd
     db.require_transaction()
     try:
         with db.savepoint():
-            event = event or payloads.parse(row.provider, row.payload.encode())
+            event = event or payloads.parse(row.provider, payloads.of(row).encode())
             row.learn(event)
             result = payments.apply_event(provider=row.provider, event=event)
             db.flush()

@@ -6,7 +6,7 @@ from typing import Any
 
 from config.api import card_numbers
 from payments.providers import base, registry
-from webhooks.inbound.models import ProviderEvent
+from webhooks.inbound.models import ArchivedPayload, ProviderEvent
 
 _STORED_IN = {
     "id": "event_id",
@@ -35,6 +35,11 @@ def parse(provider: str, body: bytes) -> base.ProviderEvent:
         if not getattr(event, name):
             raise base.MalformedEvent(f"{name} is empty")
     return event
+
+
+def of(row: ProviderEvent) -> str:
+    """The body it came with, wherever that lies; one more statement for an archived one."""
+    return row.payload or ArchivedPayload.objects.filter(id=row.id).values_list("payload", flat=True).first() or ""
 
 
 def digest(body: bytes) -> str:

@@ -1,5 +1,6 @@
 """Every write to endpoints and deliveries."""
 
+from webhooks.outbound.services.archiving import archive
 from webhooks.outbound.services.delivering import Courier, deliver
 from webhooks.outbound.services.endpoints import (
     DEFAULT_OVERLAP_SECONDS,
@@ -43,6 +44,7 @@ __all__ = [
     "TooManySecrets",
     "UnknownEventType",
     "UrlRefused",
+    "archive",
     "check_enabled",
     "create_endpoint",
     "delete",

@@ -1,0 +1,47 @@
+"""Bodies of old events lie in a table of their own: the inbox, which every webhook is looked up in, stays small."""
+
+import datetime
+from collections.abc import Iterator, Sequence
+
+from config.kernel import db, ids
+from outbox.services.run import Stop
+from webhooks.inbound.models import ArchivedPayload, ProviderEvent
+from webhooks.inbound.states import WAITING
+
+CHUNK = 500
+
+
+def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> int:
+    """Move the payloads of events that were received before then, business time, and have ended; how many.
+
+    They can still be replayed. `stop` is asked between chunks; with `dry_run` they are only counted.
+    """
+    moved = 0
+    for chunk in _old(before):
+        if stop():
+            break
+        moved += len(chunk) if dry_run else _archive(chunk)
+    return moved
+
+
+def _old(before: datetime.datetime) -> Iterator[list[str]]:
+    """Chunks by primary key, from where the latest run ended."""
+    latest = ArchivedPayload.objects.order_by("-id").values_list("id", flat=True).first()
+    after = latest or ids.from_number("pev", 0)
+    while True:
+        rows = ProviderEvent.objects.filter(id__gt=after).order_by("id")
+        chunk = list(rows.values_list("id", "status", "received_at")[:CHUNK])
+        old = [row for row in chunk if row[2] < before]
+        yield [id for id, status, _ in old if status not in WAITING]
+        if len(chunk) < CHUNK or len(old) < len(chunk):
+            return
+        after = chunk[-1][0]
+
+
+@db.transaction(idempotent=True)
+def _archive(chunk: Sequence[str]) -> int:
+    ended = ProviderEvent.objects.filter(id__in=chunk).exclude(status__in=WAITING).exclude(payload="")
+    found = list(ended.select_for_update(skip_locked=True).values_list("id", "payload"))
+    ArchivedPayload.objects.bulk_create([ArchivedPayload(id=id, payload=payload) for id, payload in found])
+    ProviderEvent.objects.filter(id__in=[id for id, _ in found]).update(payload="")
+    return len(found)
