@@ -30,7 +30,7 @@ def _hold() -> None:
     """Nearly all are over; some are tried again later, some wait for staff."""
     now = clock.now()
     rows = []
-    for number, event in enumerate(OutboxEvent.objects.order_by("id")[:INVOICES]):
+    for number, event in enumerate(reversed(OutboxEvent.objects.order_by("-id")[:INVOICES])):
         status = HeldStatus.HELD if number % 50 == 0 else HeldStatus.DELIVERED
         held = HeldEvent(
             subscriber="log",
@@ -99,7 +99,7 @@ def _subscribe() -> None:
             ended_at=now,
             **states["dead" if number % 100 == 0 else "delivered"],
         )
-        for number, event in enumerate(OutboxEvent.objects.order_by("id")[: 2 * INVOICES])
+        for number, event in enumerate(OutboxEvent.objects.order_by("-id")[: 2 * INVOICES])
     ]
     Delivery.objects.bulk_create(deliveries)
     tried = {"url": big.url, "status_code": 200, "duration_ms": 50, "started_at": now}

@@ -6,9 +6,11 @@ functions here: whoever adds a hot one adds it to `USE_CASES`.
 
 import datetime
 import functools
+import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from unittest import mock
 
 from django.contrib import admin
 from django.contrib.admin.utils import quote
@@ -26,7 +28,8 @@ from config.api.principals import system
 from config.kernel import clock
 from invoices.models import Customer, Invoice
 from outbox import services as outbox
-from outbox.models import HeldEvent
+from outbox.models import ArchivedEvent, HeldEvent, OutboxEvent
+from outbox.services import archiving as log_archiving
 from payments import services as payments
 from payments.models import Payment, Refund
 from tests.admin.world import chief
@@ -34,8 +37,10 @@ from tests.api import ApiConsumer
 from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
+from webhooks.inbound.services import archiving as inbox_archiving
 from webhooks.inbound.tests.sending import answer_to, event, event_about
 from webhooks.outbound.models import Delivery, Endpoint
+from webhooks.outbound.services import archiving as webhooks_archiving
 
 ACTOR = system("tests")
 
@@ -196,6 +201,21 @@ def look_at_deliveries_and_send_them_again() -> None:
     assert api.post(many, further).status_code == 200
 
 
+def archive() -> None:
+    """Some of everything, few at a time as the tables are small; what has been archived is read, and brought back."""
+    for module in (webhooks_archiving, inbox_archiving, log_archiving):
+        with mock.patch.object(module, "CHUNK", 20):
+            stops = itertools.chain([False] * 10, itertools.repeat(True))
+            module.archive(before=clock.now() + datetime.timedelta(days=1), stop=functools.partial(next, stops))
+    with plans.aside():
+        event = ArchivedEvent.objects.order_by("id")[0]
+    api = ApiConsumer()
+    assert api.get(f"events/{event.id}").status_code == 200
+    assert api.get(f"events?aggregate={event.aggregate_id}").json()["data"]
+    log_archiving.restore(shard=event.shard, after=(event.position or 1) - 1, limit=10)
+    assert outbox.find(event.id) == OutboxEvent.objects.get(id=event.id)
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -217,6 +237,7 @@ USE_CASES: list[Callable[[], None]] = [
     mend_the_log,
     replay,
     look_at_deliveries_and_send_them_again,
+    archive,
     watch,
 ]
 
