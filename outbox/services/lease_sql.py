@@ -5,29 +5,39 @@ A claim or a move is true when the cursor was as the caller believes. Times are 
 
 from typing import Any
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from outbox.models import Cursor
 
 _TABLE = Cursor._meta.db_table
+_LOCK_WAIT_TIMEOUT = 1205
 
 _NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW')"}
 _LATER = {
     "mysql": "UTC_TIMESTAMP(6) + INTERVAL %(seconds)s * 1000000 MICROSECOND",
     "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f', 'NOW', %(seconds)s || ' seconds')",
 }
+_WITHOUT_WAITING = {"mysql": "SET STATEMENT innodb_lock_wait_timeout = 0 FOR", "sqlite": ""}
+"""A row that is locked is in somebody's hands: perhaps of a relay whose host is gone in the midst of a transaction, and
+whoever waited for that one would do nothing else."""
 
 
 def claim(*, id: int, token: int, owner: str, seconds: float) -> bool:
-    """Lease a free cursor whose latest token is `token` for `seconds`, under the next token."""
+    """Lease a free cursor whose latest token is `token` for `seconds`, under the next token; False if it is locked."""
     now, later = _NOW[connection.vendor], _LATER[connection.vendor]
-    return _update(
-        f"""
-        UPDATE {_TABLE} SET lease_owner = %(owner)s, lease_token = %(token)s + 1, lease_expires_at = {later}
-        WHERE id = %(id)s AND lease_token = %(token)s AND (lease_expires_at IS NULL OR lease_expires_at <= {now})
-        """,
-        {"id": id, "token": token, "owner": owner, "seconds": seconds},
-    )
+    try:
+        return _update(
+            f"""
+            {_WITHOUT_WAITING[connection.vendor]}
+            UPDATE {_TABLE} SET lease_owner = %(owner)s, lease_token = %(token)s + 1, lease_expires_at = {later}
+            WHERE id = %(id)s AND lease_token = %(token)s AND (lease_expires_at IS NULL OR lease_expires_at <= {now})
+            """,
+            {"id": id, "token": token, "owner": owner, "seconds": seconds},
+        )
+    except OperationalError as error:
+        if error.args[0] != _LOCK_WAIT_TIMEOUT:
+            raise
+        return False
 
 
 def move(*, subscriber: str, shard: int, token: int, position: int, to: int, seconds: float | None) -> bool:

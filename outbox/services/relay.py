@@ -29,6 +29,9 @@ _unsequenced = Select(Cursor.objects.claimable().with_unsequenced_events())
 _undelivered = Select(Cursor.objects.claimable().with_undelivered_events())
 _failing = Select(Cursor.objects.filter(failures__gt=0))
 
+ServedAt = dict[int, float]
+"""When a relay served which cursor latest, by its id: monotonic seconds."""
+
 PATIENCE_SECONDS = 1.0
 """A subscriber that has taken longer than this leaves its other shards to the next pass: the others wait no longer."""
 
@@ -65,11 +68,18 @@ def never() -> bool:
     return False
 
 
-def relay_once(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
+def relay_once(
+    *,
+    stop: Stop = never,
+    batch_size: int | None = None,
+    only: Collection[str] | None = None,
+    served_at: ServedAt | None = None,
+) -> Progress:
     """One pass: at most one batch per shard and subscriber, so that several relays share and a backlog stays fair.
 
-    `only` names the subscribers to serve (default: all). `stop` is asked between batches, and between the events of a
-    consumer. Database errors other than deadlocks come out; what was leased then is free again after its lease.
+    `only` names the subscribers to serve (default: all). With the `served_at` of the passes before, what one of them
+    had no time for comes first. `stop` is asked between batches, and between the events of a consumer. Database errors
+    other than deadlocks come out; what was leased then is free again after its lease.
     """
     size = batch_size or settings.OUTBOX_BATCH_SIZE
     subscribers = registry.configured()
@@ -77,17 +87,19 @@ def relay_once(*, stop: Stop = never, batch_size: int | None = None, only: Colle
     progress = Progress()
     _sequence_all(progress, size, stop)
     names = [name for name in subscribers if only is None or name in only]
-    _deliver_all(progress, {name: subscribers[name] for name in names}, size, stop)
+    _deliver_all(
+        progress, {name: subscribers[name] for name in names}, size, stop, {} if served_at is None else served_at
+    )
     return progress
 
 
 def relay_for(*, seconds: float) -> Progress:
     """Passes until nothing is left to do now, or `seconds` are over; with rests between them while events come in."""
     deadline = time.monotonic() + seconds
-    total = Progress()
+    total, served_at = Progress(), ServedAt()
     while True:
         started = time.monotonic()
-        progress = relay_once(stop=lambda: time.monotonic() >= deadline)
+        progress = relay_once(stop=lambda: time.monotonic() >= deadline, served_at=served_at)
         total += progress
         rest_seconds = rest_after(progress, pass_seconds=time.monotonic() - started)
         if not progress.did_something or time.monotonic() + rest_seconds >= deadline:
@@ -106,9 +118,9 @@ def rest_after(progress: Progress, *, pass_seconds: float) -> float:
 
 def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
     """Passes until nothing is left to do now, or `stop`; what backs off or another relay has leased stays."""
-    total = Progress()
+    total, served_at = Progress(), ServedAt()
     while True:
-        progress = relay_once(stop=stop, batch_size=batch_size, only=only)
+        progress = relay_once(stop=stop, batch_size=batch_size, only=only, served_at=served_at)
         total += progress
         if stop() or not progress.did_something:
             return total
@@ -136,18 +148,20 @@ def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
         _back_off(lease, progress)
 
 
-def _deliver_all(progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop) -> None:
+def _deliver_all(
+    progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop, served_at: ServedAt
+) -> None:
     if not subscribers:
         return
     spent_seconds: dict[str, float] = dict.fromkeys(subscribers, 0)
     cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in subscribers]
-    for cursor in _by_health(cursors):
+    for cursor in _by_turns(cursors, served_at):
         if stop():
             return
         if (spent := spent_seconds[cursor.subscriber]) > PATIENCE_SECONDS:
             progress.full_batches += spent < math.inf
             continue
-        started = time.monotonic()
+        served_at[cursor.pk] = started = time.monotonic()
         run = _deliver_one(cursor, subscribers[cursor.subscriber], progress, batch_size, stop)
         is_unreachable = run is not None and run.unreachable is not None
         spent_seconds[cursor.subscriber] += math.inf if is_unreachable else time.monotonic() - started
@@ -183,11 +197,14 @@ def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, bat
     return run
 
 
-def _by_health(cursors: list[Cursor]) -> list[Cursor]:
-    """In random order, subscribers that could not be reached lately last: each costs the others one timeout a pass."""
+def _by_turns(cursors: list[Cursor], served_at: ServedAt) -> list[Cursor]:
+    """Longest unserved first, else in random order, for other relays are at it too.
+
+    Subscribers that could not be reached lately come last: each costs the others one timeout a pass.
+    """
     ailing = {cursor.subscriber for cursor in _failing.all()}
     random.shuffle(cursors)
-    return sorted(cursors, key=lambda cursor: cursor.subscriber in ailing)
+    return sorted(cursors, key=lambda cursor: (cursor.subscriber in ailing, served_at.get(cursor.pk, -math.inf)))
 
 
 def _back_off(lease: Lease, progress: Progress) -> None:

@@ -1,5 +1,7 @@
 """What one pass costs: statements per batch, rows looked at to find work, time that one subscriber takes of it."""
 
+import time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -85,3 +87,16 @@ def _rows_read() -> int:
     with connection.cursor() as cursor:
         cursor.execute("SHOW SESSION STATUS LIKE 'Handler_read%'")
         return sum(int(value) for _, value in cursor.fetchall())
+
+
+def test_what_one_pass_has_no_time_for_comes_first_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow subscriber's shards take turns: none gets a second batch before every other has had its first."""
+    monkeypatch.setattr(relay, "PATIENCE_SECONDS", 0.05)
+    Wire.before_publish = lambda: time.sleep(0.03)
+    sources = [aggregate(shard=shard) for shard in range(16)]
+    of = {record(source)[0]: source.pk for source in sources}
+    served_at: relay.ServedAt = {}
+    while len({of[call[0]] for call in Wire.calls}) < len(sources):
+        services.relay_once(only=["wire"], served_at=served_at)
+        of |= {record(source)[0]: source.pk for source in sources}
+    assert len({of[call[0]] for call in Wire.calls[:16]}) == 16

@@ -113,7 +113,7 @@ def test_relay_outbox_takes_its_turn_only_after_a_pass_that_got_through(only: li
         raise OperationalError(*CONNECTION_LOST)
 
     with connection.execute_wrapper(fail):
-        relay_outbox.Command()._pass(threading.Event(), options)
+        relay_outbox.Command()._pass(threading.Event(), options, {})
     assert cache.get(turns.TURN_KEY) is None
-    relay_outbox.Command()._pass(threading.Event(), options)
+    relay_outbox.Command()._pass(threading.Event(), options, {})
     assert (cache.get(turns.TURN_KEY) is not None) == takes

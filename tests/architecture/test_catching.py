@@ -25,6 +25,7 @@ MAY_CATCH_DATABASE_ERRORS = {
     "config/kernel/db.py::_run": "the retry itself, around the outermost transaction",
     "outbox/management/commands/relay_outbox.py::Command._pass": "a process for ever: outside any transaction",
     "outbox/management/commands/relay_outbox.py::Command._once": "outside any transaction: an exit status",
+    "outbox/services/lease_sql.py::claim": "one statement outside transactions: who waits for no lock has no lease",
     "outbox/management/following.py::follow": "a process for ever, which reads only",
     "outbox/management/commands/outbox_cursor.py::Command.handle": "outside any transaction: an exit status",
     "config/observability/scrape.py::_standing": "outside any transaction: the counters are served",

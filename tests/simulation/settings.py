@@ -9,4 +9,4 @@ EVENT_PUBLISHERS = {"recorder": {"class": "tests.simulation.subscribers.Recorder
 PROVIDERS["simulated"] |= {"transport": wire}  # noqa: F405
 LOGGING = {"version": 1, "disable_existing_loggers": False}
 OUTBOX_NUDGE_WINDOW_SECONDS = 1
-ARCHIVE_AFTER_DAYS = dict.fromkeys(ARCHIVE_AFTER_DAYS, 1 / 1440)  # noqa: F405
+ARCHIVE_AFTER_DAYS = dict.fromkeys(("deliveries", "payloads", "events"), 1 / 1440)

@@ -15,6 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 from config.kernel.errors import Unavailable
 from outbox import services
 from outbox.services import Progress, turns
+from outbox.services.relay import ServedAt
 from outbox.subscribers import registry
 
 logger = logging.getLogger(__name__)
@@ -80,17 +81,21 @@ class Command(BaseCommand):
 
     def _forever(self, stopping: threading.Event, options: dict[str, Any]) -> None:
         logger.info("relaying; INT or TERM stops after the batch at hand")
+        served_at: ServedAt = {}
         while not stopping.is_set():
-            wait_seconds = self._pass(stopping, options)
+            wait_seconds = self._pass(stopping, options, served_at)
             stopping.wait(wait_seconds)
         logger.info("stopped")
 
-    def _pass(self, stopping: threading.Event, options: dict[str, Any]) -> float:
+    def _pass(self, stopping: threading.Event, options: dict[str, Any], served_at: ServedAt) -> float:
         """One pass; how long to wait before the next, in seconds."""
         started = time.monotonic()
         try:
             progress = services.relay_once(
-                stop=stopping.is_set, batch_size=options["batch_size"], only=options["subscriber"]
+                stop=stopping.is_set,
+                batch_size=options["batch_size"],
+                only=options["subscriber"],
+                served_at=served_at,
             )
         except (OperationalError, InterfaceError, Unavailable) as error:
             logger.error("pass broken off, trying again: %s", error)
