@@ -46,8 +46,11 @@ class CursorPagination(BasePagination):
         cursor = request.query_params.get("cursor")
         after = _after(fields, _decode(cursor, fields)) if cursor else Q()
         order = [f"-{field.name}" for field in fields]
-        page = [row for rows in _tables(queryset, view) for row in rows.filter(after).order_by(*order)[: limit + 1]]
-        page = sorted(page, key=attrgetter(*(field.name for field in fields)), reverse=True)[: limit + 1]
+        # By key: a row that is archived between the two statements is in both.
+        found = {
+            row.pk: row for rows in _tables(queryset, view) for row in rows.filter(after).order_by(*order)[: limit + 1]
+        }
+        page = sorted(found.values(), key=attrgetter(*(field.name for field in fields)), reverse=True)[: limit + 1]
         self.next_cursor = _encode(page[limit - 1], fields) if len(page) > limit else None
         return page[:limit]
 

@@ -78,11 +78,11 @@ class Env(PublisherEnv):
     """Where the provider simulator listens."""
     simulator_webhook_secrets: Words = Field(default=[INSECURE_WEBHOOK_SECRET], repr=False)
     """What it signs webhooks with: every secret still accepted, with commas, the current one first."""
-    archive_events_after_days: int = Field(default=400, ge=0)
+    archive_events_after_days: int = Field(default=400, ge=0, le=36_500)
     """Older events move to the archive, which the admin, the API and verify_books read too. `0`: never."""
-    archive_payloads_after_days: int = Field(default=180, ge=0)
+    archive_payloads_after_days: int = Field(default=180, ge=0, le=36_500)
     """Bodies of older provider events move to the archive; they can still be replayed. `0`: never."""
-    archive_deliveries_after_days: int = Field(default=90, ge=0)
+    archive_deliveries_after_days: int = Field(default=90, ge=0, le=36_500)
     """Older webhook deliveries that have ended move to the archive, and are not sent again. `0`: never."""
     port: int = 8000
     """Where `make run` listens."""

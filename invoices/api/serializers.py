@@ -218,7 +218,8 @@ class InvoiceSerializer(InvoiceSummarySerializer):
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, invoice: Invoice) -> Any:
         events: list[LoggedEvent] = [*_latest_events.all(invoice.id)]
-        if len(events) < min(LATEST_EVENTS, invoice.event_sequence):
+        newest = max([invoice.event_sequence, *(event.sequence for event in events)])
+        if [event.sequence for event in events] != [*range(newest, max(newest - LATEST_EVENTS, 0), -1)]:
             archived = ArchivedEvent.objects.filter(aggregate_id=invoice.id).order_by("-sequence")
             events = sorted([*events, *archived[:LATEST_EVENTS]], key=lambda event: event.sequence, reverse=True)
         return EventSerializer(events[:LATEST_EVENTS], many=True).data

@@ -3,19 +3,29 @@
 The log that relays number and read stays small. Nothing is deleted: `verify_books`, timelines and the API read both.
 """
 
+import dataclasses
 import datetime
 from collections.abc import Iterator, Sequence
 
 from django.db import IntegrityError, connection
 from django.db.models import Min
 
-from config.kernel import db, ids
-from outbox.models import ArchivedEvent, Cursor, LoggedEvent, OutboxEvent
+from config.kernel import db
+from outbox.models import SHARDS, ArchivedEvent, Cursor, LoggedEvent, OutboxEvent
 from outbox.services.run import Stop
 
 CHUNK = 500
 """Events that one transaction moves. MariaDB makes a table of 1,000 ids or more (in_predicate_conversion_threshold)."""
 _COLUMNS = ", ".join(str(field.column) for field in OutboxEvent._meta.concrete_fields)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Chunk:
+    """Old events of one shard, up to a position."""
+
+    shard: int
+    through: int
+    ids: list[str]
 
 
 def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> int:
@@ -28,57 +38,65 @@ def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> 
     for chunk in _old(before):
         if stop():
             break
-        moved += len(chunk) if dry_run else _archive_unless_referred_to(chunk)
+        moved += len(chunk.ids) if dry_run else _archive_unless_held(chunk)
     return moved
 
 
+@db.transaction(idempotent=True)
 def restore(*, shard: int, after: int, limit: int) -> None:
-    """Bring the first `limit` archived events of `shard` beyond the position `after` back, if there are any.
-
-    Requires the lease of a cursor that is to pass them: until then they are not archived again.
-    """
+    """Bring the first `limit` archived events of `shard` beyond the position `after` back, if there are any."""
     beyond = ArchivedEvent.objects.filter(shard=shard, position__gt=after).order_by("position")
     _move(list(beyond.values_list("id", flat=True)[:limit]), ArchivedEvent, OutboxEvent)
 
 
-def _old(before: datetime.datetime) -> Iterator[list[str]]:
-    """Chunks by primary key, oldest first. Ids are made in the order in which things happen, but for a moment."""
-    after = ids.from_number("evt", 0)
-    while True:
-        rows = OutboxEvent.objects.filter(id__gt=after).order_by("id")
-        chunk = list(rows.values_list("id", "shard", "position", "occurred_at")[:CHUNK])
-        passed = _passed()
-        old = [row for row in chunk if row[3] < before]
-        yield [id for id, shard, position, _ in old if position is not None and position <= passed.get(shard, 0)]
-        if len(chunk) < CHUNK or len(old) < len(chunk):
-            return
-        after = chunk[-1][0]
+def _old(before: datetime.datetime) -> Iterator[_Chunk]:
+    """Of each shard by position, so that what some cursor has not passed is not even read."""
+    for shard in range(SHARDS):
+        after = 0
+        while True:
+            rows = OutboxEvent.objects.filter(shard=shard, position__gt=after, position__lte=_passed(shard))
+            found = rows.order_by("position").values_list("id", "position", "occurred_at")[:CHUNK]
+            old = [(id, position or 0) for id, position, occurred_at in found if occurred_at < before]
+            if not old:
+                break
+            after = old[-1][1]
+            yield _Chunk(shard, after, [id for id, _ in old])
 
 
-def _passed() -> dict[int, int]:
-    """Of each shard, the position that every cursor has come to."""
-    return dict(Cursor.objects.values("shard").annotate(least=Min("position")).values_list("shard", "least"))
+def _passed(shard: int) -> int:
+    """The position that every cursor of the shard has come to."""
+    return Cursor.objects.filter(shard=shard).aggregate(least=Min("position"))["least"] or 0
 
 
-def _archive_unless_referred_to(chunk: Sequence[str]) -> int:
-    referring = [relation.related_model._default_manager for relation in OutboxEvent._meta.related_objects]
-    kept = {id for rows in referring for id in rows.filter(event__in=chunk).values_list("event", flat=True)}
-    wanted = [id for id in chunk if id not in kept]
+def _archive_unless_held(chunk: _Chunk) -> int:
     try:
-        _move(wanted, OutboxEvent, ArchivedEvent)
+        return _archive_unless_referred_to(chunk)
     except IntegrityError:
         return 0  # one of them has just been held: next time
-    return len(wanted)
 
 
 @db.transaction(idempotent=True)
-def _move(chunk: Sequence[str], source: type[LoggedEvent], to: type[LoggedEvent]) -> None:
-    """By the database: `data` stays as it is, byte for byte."""
-    if not chunk:
-        return
-    pk = source._meta.pk
-    keys = [pk.get_db_prep_value(id, connection) for id in chunk]
+def _archive_unless_referred_to(chunk: _Chunk) -> int:
+    """Nothing of it where a cursor has been moved back meanwhile; none is until this ends."""
+    cursors = Cursor.objects.select_for_update().filter(shard=chunk.shard).order_by("id")
+    if min(cursors.values_list("position", flat=True), default=0) < chunk.through:
+        return 0
+    referring = [relation.related_model._default_manager for relation in OutboxEvent._meta.related_objects]
+    kept = {id for rows in referring for id in rows.filter(event__in=chunk.ids).values_list("event", flat=True)}
+    return _move([id for id in chunk.ids if id not in kept], OutboxEvent, ArchivedEvent)
+
+
+def _move(ids: Sequence[str], source: type[LoggedEvent], to: type[LoggedEvent]) -> int:
+    """Those that are there, by the database: `data` stays as it is, byte for byte. How many.
+
+    Under their locks: what came or went between the statements would be in neither table, or in both.
+    """
+    there = list(source._default_manager.select_for_update().filter(id__in=ids).values_list("id", flat=True))
+    keys = [source._meta.pk.get_db_prep_value(id, connection) for id in there]
+    if not keys:
+        return 0
     these = f"FROM {source._meta.db_table} WHERE id IN ({', '.join(['%s'] * len(keys))})"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO {to._meta.db_table} ({_COLUMNS}) SELECT {_COLUMNS} {these}", keys)
         cursor.execute(f"DELETE {these}", keys)
+    return len(keys)

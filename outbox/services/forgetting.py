@@ -5,7 +5,7 @@ import logging
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import Conflict
-from outbox.models import Cursor, HeldEvent
+from outbox.models import SEQUENCER, Cursor, HeldEvent
 from outbox.services.rewinding import SubscriberNotFound
 from outbox.subscribers import registry
 
@@ -24,6 +24,8 @@ def forget(*, subscriber: str, actor: Principal, reason: str) -> int:
 
     What is held for it is let go. Raises StillConfigured, SubscriberNotFound.
     """
+    if subscriber == SEQUENCER:
+        raise SubscriberNotFound(name=subscriber)
     if subscriber in registry.configured():
         raise StillConfigured(name=subscriber)
     HeldEvent.objects.held().filter(subscriber=subscriber).delete()

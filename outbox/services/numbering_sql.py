@@ -1,4 +1,4 @@
-"""The three statements of the sequencer, which must be faster than the ORM: ids stay as the database has them."""
+"""The statements of the sequencer, which must be faster than the ORM: ids stay as the database has them."""
 
 import json
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from django.db import connection
 from outbox.models import ArchivedEvent, OutboxEvent
 
 ARCHIVE = ArchivedEvent._meta.db_table
-_TABLE = OutboxEvent._meta.db_table
+LOG = OutboxEvent._meta.db_table
 
 _LOOKUP = {
     "mysql": """
@@ -31,14 +31,14 @@ _NUMBER = {
     # producer: the join order and the index are given.
     "mysql": f"""
         UPDATE JSON_TABLE(%(ids)s, '$[*]' COLUMNS (place FOR ORDINALITY, id CHAR(36) PATH '$')) AS numbered
-        STRAIGHT_JOIN {_TABLE} AS e FORCE INDEX (PRIMARY) ON e.id = CAST(numbered.id AS UUID)
+        STRAIGHT_JOIN {LOG} AS e FORCE INDEX (PRIMARY) ON e.id = CAST(numbered.id AS UUID)
         SET e.position = %(after)s + numbered.place
         WHERE e.position IS NULL
     """,
     "sqlite": f"""
-        UPDATE {_TABLE} SET position = %(after)s + 1 + numbered.key
+        UPDATE {LOG} SET position = %(after)s + 1 + numbered.key
         FROM json_each(%(ids)s) AS numbered
-        WHERE {_TABLE}.id = numbered.value AND {_TABLE}.position IS NULL
+        WHERE {LOG}.id = numbered.value AND {LOG}.position IS NULL
     """,
 }
 
@@ -61,13 +61,13 @@ def unsequenced(*, shard: int, limit: int) -> list[Unsequenced]:
     """
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id, aggregate_id, sequence, 0 FROM {_TABLE} WHERE shard = %s AND position IS NULL LIMIT %s",
+            f"SELECT id, aggregate_id, sequence, 0 FROM {LOG} WHERE shard = %s AND position IS NULL LIMIT %s",
             [shard, limit],
         )
         return [Unsequenced(*row) for row in cursor.fetchall()]
 
 
-def lookup(pairs: list[tuple[str, int]], *, table: str = _TABLE) -> list[Unsequenced]:
+def lookup(pairs: list[tuple[str, int]], *, table: str = LOG) -> list[Unsequenced]:
     """The events with these (aggregate id, sequence), whether sequenced or not; absent ones are left out."""
     with connection.cursor() as cursor:
         cursor.execute(_LOOKUP[connection.vendor].format(table=table), [json.dumps(pairs)])

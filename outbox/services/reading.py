@@ -98,10 +98,11 @@ def before_first(*tables: QuerySet[OutboxEvent] | QuerySet[ArchivedEvent]) -> di
 
 def find(event_id: str) -> LoggedEvent:
     """Wherever it lies. Raises EventNotFound."""
-    event: LoggedEvent | None = by_id(OutboxEvent.objects, event_id) or by_id(ArchivedEvent.objects, event_id)
-    if event is None:
-        raise EventNotFound(id=event_id)
-    return event
+    for model in (OutboxEvent, ArchivedEvent, OutboxEvent):  # it may just be coming back
+        event: LoggedEvent | None = by_id(model.objects, event_id)
+        if event is not None:
+            return event
+    raise EventNotFound(id=event_id)
 
 
 def _select(sql: str, parameters: list[int]) -> Sequence[Any]:

@@ -58,9 +58,10 @@ def _predecessors(seen: list[Unsequenced]) -> list[Unsequenced]:
 
 def _present(wanted: list[tuple[str, int]]) -> list[Unsequenced]:
     """The events with these (aggregate, sequence), archived ones too. Raises LogCorrupted if one is nowhere."""
-    present = numbering_sql.lookup(wanted)
-    if gone := _without(wanted, present):
-        present += numbering_sql.lookup(gone, table=numbering_sql.ARCHIVE)
+    present: list[Unsequenced] = []
+    for table in (numbering_sql.LOG, numbering_sql.ARCHIVE, numbering_sql.LOG):  # some may just be coming back
+        if gone := _without(wanted, present):
+            present += numbering_sql.lookup(gone, table=table)
     if gone := _without(wanted, present):
         raise LogCorrupted(f"no event {gone[0][1]} of {gone[0][0]}, though a later one exists")
     return present

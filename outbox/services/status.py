@@ -5,9 +5,10 @@ import datetime
 from typing import Any
 
 from django.db.models import Count, F, Min, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from config.kernel import clock
-from outbox.models import SEQUENCER, SHARDS, Cursor, DatabaseNow, HeldEvent, OutboxEvent
+from outbox.models import SEQUENCER, SHARDS, ArchivedEvent, Cursor, DatabaseNow, HeldEvent, OutboxEvent
 
 MAX_COUNTED = 10_000
 """Counting what has no position is linear, and health checks and scrapes ask often: beyond this it is simply long."""
@@ -58,10 +59,13 @@ def _sequencer(*, leased: int) -> SubscriberStatus:
 
 
 def _cursors() -> list[dict[str, Any]]:
-    following = OutboxEvent.objects.filter(shard=OuterRef("shard"), position=OuterRef("position") + 1)
+    following = [
+        Subquery(model.objects.filter(shard=OuterRef("shard"), position=OuterRef("position") + 1).values("occurred_at"))
+        for model in (OutboxEvent, ArchivedEvent)
+    ]
     cursors = Cursor.objects.with_head()
     found: QuerySet[Cursor, Any] = (
-        cursors.annotate(next_at=Subquery(following.values("occurred_at")))
+        cursors.annotate(next_at=Coalesce(*following))
         .values("subscriber")
         .annotate(
             lag=Sum(F("head") - F("position")),

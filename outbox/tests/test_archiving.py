@@ -7,15 +7,16 @@ from collections.abc import Callable
 import pytest
 from django.db import connection
 
-from config.kernel import clock
+from config.kernel import clock, db
 from config.verification.snapshot import Snapshot
 from config.verification.verifying import verify
 from config.verification.violations import Report
-from invoices.models import Customer
+from invoices.models import Customer, Invoice
+from invoices.tests.factories import make_invoice
 from outbox import services
 from outbox.models import SEQUENCER, ArchivedEvent, Cursor, HeldEvent, OutboxEvent
 from outbox.services import archiving, tailing
-from outbox.tests.support import ACTOR, Refusals, Wire, aggregate, effects, on_mariadb, record
+from outbox.tests.support import ACTOR, Happened, Refusals, Wire, aggregate, effects, on_mariadb, record
 from tests.api import ApiConsumer
 from tests.invariants import CHECKED, check_invariants
 
@@ -248,6 +249,25 @@ def test_the_api_answers_and_lists_both() -> None:
         cursor = page["next_cursor"]
     assert listed == ids[::-1]
     assert api.get("events?aggregate=cus_nobody").json()["data"] == []
+
+
+def test_an_invoice_shows_its_latest_events_whatever_lies_where() -> None:
+    """All archived, or the older of them brought back."""
+    invoice = make_invoice()
+    _record_of(invoice, 30)
+    services.drain()
+    archive()
+    latest = list(range(31, 11, -1))
+    assert [event["sequence"] for event in ApiConsumer().get(f"invoices/{invoice.id}").json()["events"]] == latest
+    archiving.restore(shard=services.shard_of(invoice.id), after=0, limit=20)
+    assert [event["sequence"] for event in ApiConsumer().get(f"invoices/{invoice.id}").json()["events"]] == latest
+
+
+@db.transaction(idempotent=False)
+def _record_of(invoice: Invoice, count: int) -> None:
+    locked = Invoice.objects.select_for_update().get(pk=invoice.pk)
+    for number in range(count):
+        services.record(source=locked, event=Happened(number=number), actor=ACTOR, reason="because")
 
 
 @pytest.mark.django_db(transaction=True)

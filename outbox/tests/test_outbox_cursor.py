@@ -254,3 +254,4 @@ def test_a_subscriber_that_is_gone_is_forgotten(settings: Settings) -> None:
     assert not Cursor.objects.filter(subscriber="wire").exists()
     assert not HeldEvent.objects.exists()
     assert run("forget", "wire", *WHY) == (2, "There is no subscriber wire.")
+    assert run("forget", SEQUENCER, *WHY) == (2, "There is no subscriber sequencer.")

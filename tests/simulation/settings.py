@@ -9,4 +9,4 @@ EVENT_PUBLISHERS = {"recorder": {"class": "tests.simulation.subscribers.Recorder
 PROVIDERS["simulated"] |= {"transport": wire}  # noqa: F405
 LOGGING = {"version": 1, "disable_existing_loggers": False}
 OUTBOX_NUDGE_WINDOW_SECONDS = 1
-ARCHIVE_AFTER_DAYS = dict.fromkeys(("deliveries", "payloads", "events"), 1 / 1440)
+ARCHIVE_AFTER_DAYS = {"deliveries": 1 / 1440, "payloads": 1 / 1440, "events": 1 / 1440}  # type: ignore[dict-item]

@@ -22,6 +22,7 @@ from webhooks.inbound import services as inbound
 from webhooks.outbound import services as outbound
 
 KINDS = {"deliveries": outbound.archive, "payloads": inbound.archive, "events": outbox.archive}
+MAX_DAYS = 36_500
 ALL_DONE, STOPPED, DATABASE_UNAVAILABLE = 0, 3, 4
 HELP = """Move old deliveries, bodies of provider events and events to tables beside those that workers and relays work
 with. Nothing is deleted: the admin shows them, verify_books reads them, and a publisher that is moved back gets
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         add = parser.add_argument
         add("kinds", nargs="*", type=_kind, metavar="KIND", help=f"{', '.join(KINDS)}; default: all of them")
         days = ", ".join(f"{name} {days}" for name, days in settings.ARCHIVE_AFTER_DAYS.items())
-        add("--older-than", type=positive, metavar="DAYS", help=f"default: as configured, {days}; 0 is never")
+        add("--older-than", type=_days, metavar="DAYS", help=f"default: as configured, {days}; 0 is never")
         add("--max-seconds", type=positive, help="stop after that, at the end of a chunk")
         add("--dry-run", action="store_true", help="only say how many")
         add("--json", action="store_true", dest="as_json")
@@ -70,6 +71,13 @@ class Command(BaseCommand):
         self.stdout.write(json.dumps(moved) if options["as_json"] else _text(moved, dry_run=options["dry_run"]))
         if stop():
             sys.exit(STOPPED)
+
+
+def _days(text: str) -> int:
+    days = positive(text)
+    if days > MAX_DAYS:
+        raise ArgumentTypeError(f"{days:,} days are more than {MAX_DAYS:,}")
+    return days
 
 
 def _kind(text: str) -> str:

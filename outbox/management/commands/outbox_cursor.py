@@ -45,7 +45,7 @@ class Command(BaseCommand):
         rewind.add_argument("--reason", type=arguments.reason, help="why, for the log; needed without --dry-run")
         rewind.add_argument("--dry-run", action="store_true", help="only say how many events would be sent again")
         rewind.add_argument("--json", action="store_true", dest="as_json")
-        forget = commands.add_parser("forget", help="a subscriber that the settings no longer have")
+        forget = commands.add_parser("forget", help="a subscriber that no running process has in its settings any more")
         forget.add_argument("subscriber")
         forget.add_argument("--reason", type=arguments.reason, required=True, help="why, for the log")
 

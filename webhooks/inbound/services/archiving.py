@@ -1,6 +1,7 @@
 """Bodies of old events lie in a table of their own: the inbox, which every webhook is looked up in, stays small."""
 
 import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 
 from config.kernel import db, ids
@@ -25,15 +26,15 @@ def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> 
 
 
 def _old(before: datetime.datetime) -> Iterator[list[str]]:
-    """Chunks by primary key, from where the latest run ended."""
+    """Chunks by primary key, from where the latest run ended. One that waits ends them: no run comes back."""
     latest = ArchivedPayload.objects.order_by("-id").values_list("id", flat=True).first()
     after = latest or ids.from_number("pev", 0)
     while True:
-        rows = ProviderEvent.objects.filter(id__gt=after).order_by("id")
+        rows = ProviderEvent.objects.filter(id__gt=after).exclude(payload="").order_by("id")
         chunk = list(rows.values_list("id", "status", "received_at")[:CHUNK])
-        old = [row for row in chunk if row[2] < before]
-        yield [id for id, status, _ in old if status not in WAITING]
-        if len(chunk) < CHUNK or len(old) < len(chunk):
+        old = list(itertools.takewhile(lambda row: row[1] not in WAITING and row[2] < before, chunk))
+        yield [id for id, *_ in old]
+        if len(old) < CHUNK:
             return
         after = chunk[-1][0]
 
@@ -41,7 +42,7 @@ def _old(before: datetime.datetime) -> Iterator[list[str]]:
 @db.transaction(idempotent=True)
 def _archive(chunk: Sequence[str]) -> int:
     ended = ProviderEvent.objects.filter(id__in=chunk).exclude(status__in=WAITING).exclude(payload="")
-    found = list(ended.select_for_update(skip_locked=True).values_list("id", "payload"))
+    found = list(ended.select_for_update().values_list("id", "payload"))
     ArchivedPayload.objects.bulk_create([ArchivedPayload(id=id, payload=payload) for id, payload in found])
     ProviderEvent.objects.filter(id__in=[id for id, _ in found]).update(payload="")
     return len(found)
