@@ -101,6 +101,38 @@ class Publisher:
         _module("bench.peers.outbox_site.manage", *arguments, input=input, PEER_DATABASE_URL=self._url)
 
 
+class TaskRelay:
+    """django-celery-outbox on a database beside `url`, with its broker at `broker_url`."""
+
+    QUEUE = "celery"
+    OPTIONS = ("--batch-size", "1000", "--publish-concurrency", "1")
+    """Of what its documents advise for throughput the faster."""
+
+    def __init__(self, *, folder: Path, url: str, broker_url: str) -> None:
+        self._folder = folder
+        self._url = servers.create_database(url, name="quittance_celery_outbox", anew=True)
+        self._environment = {"PEER_DATABASE_URL": self._url, "PEER_BROKER_URL": broker_url}
+        self._manage("migrate", "--verbosity", "0")
+
+    @contextlib.contextmanager
+    def relaying(self, count: int, *, body: str) -> Iterator[None]:
+        """`count` tasks wait in the table, and the relay runs as long as the block."""
+        self._manage("fill", str(count), input=body)
+        module = "bench.peers.celery_outbox_site.manage"
+        command = {"task_relay": [str(PYTHON), "-m", module, "celery_outbox_relay", *self.OPTIONS]}
+        with service.supervised(command, folder=self._folder, environment=os.environ | self._environment):
+            yield
+
+    def waiting(self) -> int:
+        """How many rows are left in the table."""
+        with contextlib.closing(servers.connect(self._url)) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT COUNT(*) FROM celery_outbox")
+            return int(cursor.fetchone()[0])
+
+    def _manage(self, *arguments: str, input: str = "") -> None:
+        _module("bench.peers.celery_outbox_site.manage", *arguments, input=input, **self._environment)
+
+
 def _module(name: str, *arguments: str, input: str = "", **environment: str) -> str:
     """Run a module in the peers' environment; what it prints. Raises SystemExit with its errors."""
     done = subprocess.run(

@@ -1,9 +1,11 @@
-"""`python -m bench.relay_once FILE`: `manage.py relay_outbox --once` with the seconds it took written to FILE.
+"""`python -m bench.relay_once FILE [SUBSCRIBER]`: `manage.py relay_outbox --once`, as a process of its own.
 
-Events go to standard output, as in production; starting Python and Django is not counted.
+FILE gets the seconds it took, without starting Python and Django, and the most memory it had (VmHWM, KiB). What goes to
+the log goes to standard output, as in production.
 """
 
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -13,15 +15,23 @@ from django.core.management import call_command
 
 
 def main() -> None:
+    report, *subscribers = sys.argv[1:]
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bench.settings")
     django.setup()
     started = time.perf_counter()
     try:
-        call_command("relay_outbox", once=True)
+        call_command("relay_outbox", once=True, subscriber=subscribers or None)
     except SystemExit as end:
         if end.code:
             raise
-    Path(sys.argv[1]).write_text(str(time.perf_counter() - started))
+    Path(report).write_text(f"{time.perf_counter() - started} {_peak_kib()}")
+
+
+def _peak_kib() -> int:
+    """What the kernel says; a peak by `getrusage` would be that of whoever started us, if it was higher."""
+    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert found is not None
+    return int(found[1])
 
 
 if __name__ == "__main__":

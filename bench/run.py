@@ -14,10 +14,10 @@ import sys
 from pathlib import Path
 
 from bench import servers
+from bench.parts import PARTS
 from config.embedded.environment import free_port
 
 FOLDER = Path(__file__).resolve().parent.parent / ".local" / "bench"
-PARTS = ("create-pay", "replays", "webhooks", "relay", "deliveries", "latency")
 
 
 def main() -> None:
@@ -42,8 +42,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3, help="of load per contender and round")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--invoices", type=int, default=0, help="seed so many first: manage.py seed_volume")
-    parser.add_argument("--backlog", type=int, default=100_000, help="events for the relay")
-    parser.add_argument("--peer-backlog", type=int, default=5_000, help="events for the peer's publisher")
+    parser.add_argument("--backlog", type=int, default=64_000, help="events for the relay")
+    parser.add_argument("--peer-backlog", type=int, default=5_000, help="events for the peers' relays")
+    parser.add_argument("--delivered", type=int, default=200_000, help="events in the table of the relay's second row")
+    parser.add_argument("--memory-backlog", type=int, default=100_000, help="for the relay's memory; and a tenth of it")
+    parser.add_argument("--events-per-second", type=float, default=500, help="for the latency of the stream")
     parser.add_argument("--deliveries", type=int, default=5_000, help="to receivers of webhooks")
     parser.add_argument("--pairs-per-second", type=float, default=10, help="the load under which latency is measured")
     return parser.parse_args()

@@ -4,7 +4,7 @@ import statistics
 from typing import Any
 
 from bench.client import Load
-from bench.parts.base import OURS, Part, Target
+from bench.parts.base import OURS, Finding, Part, Study, Target
 
 Rounds = dict[str, list[Load]]
 """Contender → one load per round."""
@@ -34,14 +34,15 @@ def _ratio(rounds: Rounds, other: str, ours: str = OURS) -> float:
 def _reached(target: Target, rounds: Rounds) -> tuple[float, float]:
     """(what is wanted, what is reached)."""
     if target.of:
-        return target.ratio, _ratio(rounds, target.of)
-    return target.rate, statistics.median(load.rate for load in rounds[OURS])
+        return target.ratio, _ratio(rounds, target.of, target.by)
+    return target.rate, statistics.median(load.rate for load in rounds[target.by])
 
 
 def _verdict(target: Target, rounds: Rounds) -> str:
     wanted, reached = _reached(target, rounds)
     what = f"of {target.of}" if target.of else "per second"
-    return f"  target ≥ {wanted:,g} {what}: {reached:,.4g} {'reached' if reached >= wanted else 'MISSED'}"
+    by = "" if target.by == OURS else f" by {target.by}"
+    return f"  target ≥ {wanted:,g} {what}{by}: {reached:,.4g} {'reached' if reached >= wanted else 'MISSED'}"
 
 
 def as_json(part: Part, rounds: Rounds) -> dict[str, Any]:
@@ -62,10 +63,22 @@ def as_json(part: Part, rounds: Rounds) -> dict[str, Any]:
         ],
         "ratios": {name: _ratio(rounds, name) for name in rounds if name != OURS},
         "targets": [
-            dict(zip(("wanted", "reached"), _reached(target, rounds), strict=True)) | {"of": target.of or "per second"}
+            dict(zip(("wanted", "reached"), _reached(target, rounds), strict=True))
+            | {"of": target.of or "per second", "by": target.by}
             for target in part.targets
         ],
     }
+
+
+def study_lines(study: Study, finding: Finding) -> list[str]:
+    """Its figures, then one line per limit."""
+    figures = [f"  {name:<56}{value:12,.1f}" for name, value in finding.figures.items()]
+    limits = [
+        f"  target ≤ {limit.wanted:,g} {limit.what}: {limit.reached:,.4g} "
+        + ("reached" if limit.reached <= limit.wanted else "MISSED")
+        for limit in finding.limits
+    ]
+    return [f"{study.name}, {finding.unit}", *figures, *limits, ""]
 
 
 def latency_lines(latencies: dict[str, list[float]], *, pairs_per_second: float) -> list[str]:

@@ -122,6 +122,7 @@ def mariadb_command(folder: str, port: int, options: Sequence[str] = ()) -> list
     _quietly([*install, "--auth-root-authentication-method=normal", "--skip-test-db"])
     server = [_need("mariadbd", "mysqld"), "--no-defaults", f"--datadir={data}", *as_root]
     place = [f"--socket={folder}/socket", f"--pid-file={folder}/pid", f"--port={port}", "--bind-address=127.0.0.1"]
+    place.append(f"--tmpdir={folder}")  # a server that starts empties the one it shares with others
     return [*server, *place, *MARIADB_OPTIONS, *options]
 
 

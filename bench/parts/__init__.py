@@ -1,1 +1,3 @@
 """What is measured, one module per part."""
+
+PARTS = ("create-pay", "replays", "webhooks", "relay", "stream-latency", "relay-memory", "deliveries", "latency")

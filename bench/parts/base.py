@@ -23,6 +23,9 @@ class Options:
     peer_backlog: int
     deliveries: int
     pairs_per_second: float
+    delivered: int
+    memory_backlog: int
+    events_per_second: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,11 +51,12 @@ class Contender:
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """At least `ratio` of `of`'s rate, or at least `rate` per second."""
+    """At least `ratio` of `of`'s rate, or at least `rate` per second, by the contender `by`."""
 
     ratio: float = 0.0
     of: str = ""
     rate: float = 0.0
+    by: str = OURS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,3 +67,29 @@ class Part:
     unit: str
     contenders: list[Contender]
     targets: list[Target]
+
+
+@dataclasses.dataclass(frozen=True)
+class Limit:
+    """At most `wanted`, which is so many of `what`."""
+
+    what: str
+    reached: float
+    wanted: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a study has found: figures by name, in `unit`, and what they must not exceed."""
+
+    figures: dict[str, float]
+    unit: str
+    limits: list[Limit]
+
+
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """Something that is measured once and has nobody to be compared with."""
+
+    name: str
+    measure: Callable[[], Finding]

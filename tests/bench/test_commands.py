@@ -17,6 +17,11 @@ from config.tests.servers import database_url
 from tests.servers import SEARCH_PATH
 
 ROOT = Path(__file__).resolve().parents[2]
+SMALLEST = [
+    *("--rounds", "1", "--seconds", "1", "--connections", "4", "--deliveries", "200"),
+    *("--backlog", "2000", "--peer-backlog", "500", "--delivered", "1000", "--memory-backlog", "1000"),
+    *("--events-per-second", "100"),
+]
 
 
 def run(module: str, *arguments: str, timeout_seconds: float, **environment: str) -> str:
@@ -52,8 +57,7 @@ def test_the_profile_shows_every_hot_path_and_where_its_time_goes() -> None:
 @pytest.mark.skipif(not shutil.which("mariadbd", path=SEARCH_PATH), reason="the benchmark runs an installed MariaDB")
 def test_the_benchmark_measures_every_part_against_its_peers() -> None:
     """One round of a second each: all contenders answer as expected, and the JSON holds what the table shows."""
-    sizes = ["--rounds", "1", "--seconds", "1", "--backlog", "2000", "--peer-backlog", "500", "--connections", "4"]
-    table = run("bench.run", *sizes, timeout_seconds=900)
+    table = run("bench.run", *SMALLEST, timeout_seconds=900)
     written = Path(table.rstrip().rpartition("Written to ")[2])
     report: dict[str, Any] = json.loads(written.read_text())
     contenders = {part["name"]: [each["name"] for each in part["contenders"]] for part in report["parts"]}
@@ -61,9 +65,19 @@ def test_the_benchmark_measures_every_part_against_its_peers() -> None:
         "create + pay": ["raw SQL", "FastAPI", "quittance", "quittance, web only"],
         "replays": ["FastAPI", "quittance"],
         "webhooks": ["dj-stripe", "quittance"],
-        "relay": ["django-outbox-pattern", "quittance"],
+        "relay": [
+            "django-outbox-pattern",
+            "django-celery-outbox",
+            "quittance",
+            "quittance, full table",
+            "quittance, everybody",
+        ],
+        "deliveries": ["floor", "quittance"],
     }
     assert all(min(each["rates"]) > 0 for part in report["parts"] for each in part["contenders"])
     assert report["latency"].keys() == {"create", "pay", "get invoice", "webhook", "pay to paid"}
-    assert all(name in table for name in ("dj-stripe", "p99", "target ≥ 20,000 per second"))
+    studies = {study["name"]: study["figures"] for study in report["studies"]}
+    assert studies["commit to stream at 100 events a second"]["n"] == 100
+    assert studies["peak memory of the relay"].keys() == {"100 events", "1,000 events"}
+    assert all(name in table for name in ("dj-stripe", "p99", "target ≥ 20,000 per second", "target ≤ 250 ms at p99"))
     written.unlink()

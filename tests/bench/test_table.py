@@ -1,8 +1,10 @@
 """Ratios, spreads and verdicts."""
 
+import dataclasses
+
 from bench import table
 from bench.client import Load
-from bench.parts.base import OURS, Contender, Part, Target
+from bench.parts.base import OURS, Contender, Finding, Limit, Part, Study, Target
 
 
 def loads(*rates: int) -> list[Load]:
@@ -28,6 +30,25 @@ def test_a_target_says_whether_it_is_reached() -> None:
     """Against a contender, and per second."""
     shown = [line.strip() for line in table.lines(PART, ROUNDS) if "target" in line]
     assert shown == ["target ≥ 0.5 of peer: 0.5 reached", "target ≥ 100 per second: 90 MISSED"]
+
+
+def test_a_target_may_be_for_another_contender_than_ours() -> None:
+    """Its rate over that of whom it is compared with, and the line says whose."""
+    part = dataclasses.replace(PART, targets=[Target(ratio=3, of=OURS, by="peer"), Target(rate=100, by="peer")])
+    shown = [line.strip() for line in table.lines(part, ROUNDS) if "target" in line]
+    assert shown == ["target ≥ 3 of quittance by peer: 2 MISSED", "target ≥ 100 per second by peer: 200 reached"]
+    assert [each["by"] for each in table.as_json(part, ROUNDS)["targets"]] == ["peer", "peer"]
+
+
+def test_a_study_shows_its_figures_and_says_whether_they_stay_below_their_limits() -> None:
+    """A limit that is just met is kept."""
+    study = Study("waiting", lambda: finding)
+    finding = Finding({"p50": 50.0, "p99": 251.5}, "ms", [Limit("ms at p50", 50, 50), Limit("ms at p99", 251.5, 250)])
+    title, *figures, p50, p99, end = table.study_lines(study, finding)
+    assert (title, end) == ("waiting, ms", "")
+    assert [figure.split() for figure in figures] == [["p50", "50.0"], ["p99", "251.5"]]
+    assert p50.strip() == "target ≤ 50 ms at p50: 50 reached"
+    assert p99.strip() == "target ≤ 250 ms at p99: 251.5 MISSED"
 
 
 def test_the_table_shows_median_and_spread_of_each_contender() -> None:
