@@ -134,7 +134,7 @@ class CursorQuerySet(models.QuerySet["Cursor"]):
     def with_head(self) -> "CursorQuerySet":
         """Annotate `head`, the position given out last in the cursor's shard."""
         sequencer = Cursor.objects.filter(subscriber=SEQUENCER, shard=models.OuterRef("shard"))
-        return self.annotate(head=models.Subquery(sequencer.values("position")))
+        return self.annotate(head=models.Subquery(sequencer.values("position")))  # type: ignore[no-redef]
 
     def with_undelivered_events(self) -> "CursorQuerySet":
         """Cursors behind the head of their shard, or with a held event whose next try is due: `has_due_events`.
@@ -163,6 +163,7 @@ class Cursor(models.Model):
     available_at = models.DateTimeField(null=True, help_text=_("Database time; backing off until then."))
     failures = models.PositiveIntegerField(default=0, help_text=_("Transport failures since the latest success."))
 
+    head: int
     has_due_events: bool
     has_held_events: bool
     """Only on what `with_undelivered_events` finds."""

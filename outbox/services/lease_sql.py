@@ -3,7 +3,8 @@
 A claim or a move is true when the cursor was as the caller believes. Times are the database's.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection
 
@@ -57,6 +58,72 @@ def move(*, subscriber: str, shard: int, token: int, position: int, to: int, sec
             "seconds": seconds,
         },
     )
+
+
+class Free(NamedTuple):
+    """A cursor that nobody has leased."""
+
+    id: int
+    shard: int
+    position: int
+    token: int
+
+
+def lock_free(*, ids: Sequence[int]) -> list[Free]:
+    """Requires a transaction, which holds them from now on: those of `ids` that are free and that nobody has locked."""
+    skip = "FOR UPDATE SKIP LOCKED" if connection.vendor == "mysql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT id, shard, position, lease_token FROM {_TABLE} WHERE id IN ({_marks(ids)})"
+            f" AND (lease_expires_at IS NULL OR lease_expires_at <= {_NOW[connection.vendor]}) {skip}",
+            ids,
+        )
+        return [Free(*row) for row in cursor.fetchall()]
+
+
+def claim_locked(*, ids: Sequence[int], owner: str, seconds: float) -> None:
+    """Lease the cursors, which the transaction holds, under their next tokens."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_TABLE} SET lease_owner = %s, lease_token = lease_token + 1,"
+            f" lease_expires_at = {_LATER[connection.vendor].replace('%(seconds)s', '%s')} WHERE id IN ({_marks(ids)})",
+            [owner, seconds, *ids],
+        )
+
+
+class Step(NamedTuple):
+    """Where the cursor of a shard is believed to be, and where it goes."""
+
+    shard: int
+    token: int
+    position: int
+    to: int
+
+
+def move_together(*, subscriber: str, steps: Sequence[Step]) -> int:
+    """As `move`, for several shards, which are given back; how many were as the caller believes.
+
+    Their tokens rise: who has read them before, and would claim them now, leases none that is not as it was read.
+    """
+    goals = " ".join("WHEN %s THEN %s" for _ in steps)
+    beliefs = " ".join("WHEN %s THEN lease_token = %s AND position = %s" for _ in steps)
+    sql = f"""
+        UPDATE {_TABLE}
+        SET position = CASE shard {goals} END, lease_token = lease_token + 1, failures = 0, available_at = NULL,
+            lease_expires_at = NULL
+        WHERE subscriber = %s AND shard IN ({_marks(steps)}) AND CASE shard {beliefs} END
+    """
+    parameters: list[Any] = [value for step in steps for value in (step.shard, step.to)]
+    parameters += [subscriber, *(step.shard for step in steps)]
+    parameters += [value for step in steps for value in (step.shard, step.token, step.position)]
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        moved: int = cursor.rowcount
+        return moved
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def cursors_per_subscriber() -> dict[str, int]:

@@ -4,7 +4,7 @@ import dataclasses
 import os
 import random
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.conf import settings
 from django.db import IntegrityError
@@ -40,12 +40,41 @@ def claim(*, cursor: Cursor) -> Lease | None:
     claimed = lease_sql.claim(
         id=cursor.pk,
         token=cursor.lease_token,
-        owner=f"{socket.gethostname()}:{os.getpid()}",
+        owner=_owner(),
         seconds=settings.OUTBOX_LEASE_SECONDS,
     )
     if not claimed:
         return None
     return Lease(cursor.subscriber, cursor.shard, cursor.position, cursor.lease_token + 1, cursor.failures)
+
+
+@db.transaction(idempotent=True)
+def claim_together(*, cursors: Sequence[Cursor]) -> list[Lease]:
+    """Lease those of `cursors` that are as they were read; the others are in somebody's hands."""
+    read = {cursor.pk: cursor for cursor in cursors}
+    free = [row for row in lease_sql.lock_free(ids=list(read)) if row.token == read[row.id].lease_token]
+    if free:
+        ids = [row.id for row in free]
+        lease_sql.claim_locked(ids=ids, owner=_owner(), seconds=settings.OUTBOX_LEASE_SECONDS)
+    return [Lease(read[row.id].subscriber, row.shard, row.position, row.token + 1, 0) for row in free]
+
+
+def move_together(*, leases: Mapping[Lease, int]) -> None:
+    """Requires a transaction: move these cursors of one subscriber to the positions, and give the leases back.
+
+    Raises LeaseLost when any of them is not as its lease left it: none is moved then.
+    """
+    db.require_transaction()
+    [subscriber] = {lease.subscriber for lease in leases}
+    steps = [lease_sql.Step(lease.shard, lease.token, lease.position, to) for lease, to in leases.items()]
+    if lease_sql.move_together(subscriber=subscriber, steps=steps) != len(steps):
+        raise LeaseLost(f"{subscriber} in one of {len(steps)} shards")
+
+
+@db.transaction(idempotent=True)
+def give_back_together(*, leases: Mapping[Lease, int]) -> None:
+    """As `move_together`, by itself."""
+    move_together(leases=leases)
 
 
 def move(*, lease: Lease, position: int, release: bool) -> Lease:
@@ -103,6 +132,10 @@ def back_off(*, lease: Lease) -> None:
         available_at=seconds_from_now(backoff_seconds(failures=failures)),
         lease_expires_at=Value(None, DateTimeField()),
     )
+
+
+def _owner() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
 
 
 def backoff_seconds(*, failures: int) -> float:

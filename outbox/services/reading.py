@@ -1,10 +1,11 @@
 """Reading the log: the next events of a shard for one subscriber, under its lease."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Min, QuerySet
+from django.db.models import BooleanField, Min, QuerySet
+from django.db.models.expressions import RawSQL
 
 from config.kernel import ids
 from config.kernel.errors import NotFound
@@ -28,11 +29,21 @@ _PUBLISHED = f"""
     FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s
 """
 
+_COLUMNS, _WHERE = _PUBLISHED.split("WHERE")[0], "shard = %s AND position > %s AND position <= %s"
+
 _TYPES = f"""
     SELECT type, COUNT(*), MAX(position)
     FROM (SELECT type, position FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s) AS next
     GROUP BY type
 """
+
+
+class Stretch(NamedTuple):
+    """Of a shard, the positions beyond `after` up to `through`."""
+
+    shard: int
+    after: int
+    through: int
 
 
 class EventNotFound(NotFound):
@@ -84,6 +95,30 @@ def published(*, shard: int, after: int, limit: int) -> list[PublishedEvent]:
     """The events of `shard` at the first `limit` positions beyond `after` that are not archived."""
     found = _select(_PUBLISHED, [shard, after, limit])
     return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+
+
+def published_in(stretches: Sequence[Stretch]) -> list[PublishedEvent]:
+    """The events of all these stretches that are not archived, each shard's in order."""
+    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
+    found = _select(f"{_COLUMNS} WHERE {conditions} ORDER BY shard, position", [n for each in stretches for n in each])
+    return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+
+
+def types_in(stretches: Sequence[Stretch]) -> dict[int, dict[str, int]]:
+    """By shard: how many events of which type."""
+    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
+    sql = f"SELECT shard, type, COUNT(*) FROM {_TABLE} WHERE {conditions} GROUP BY shard, type"
+    found: dict[int, dict[str, int]] = {}
+    for shard, type_, count in _select(sql, [number for each in stretches for number in each]):
+        found.setdefault(shard, {})[type_] = count
+    return found
+
+
+def events_in(stretches: Sequence[Stretch], types: Collection[str]) -> list[OutboxEvent]:
+    """The events of these types, each shard's in order."""
+    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
+    where = RawSQL(conditions, [number for each in stretches for number in each], BooleanField())
+    return list(OutboxEvent.objects.filter(where, type__in=types).order_by("shard", "position"))
 
 
 def before_first(*tables: QuerySet[OutboxEvent] | QuerySet[ArchivedEvent]) -> dict[int, int]:

@@ -1,29 +1,29 @@
 """The relay: one pass numbers and delivers a batch of every shard that has work and that nobody else has leased."""
 
+import contextlib
 import dataclasses
 import logging
 import math
 import random
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
 from django.conf import settings
 
 from config.kernel.errors import Unavailable
 from config.kernel.prepared import Select
 from outbox.models import Cursor
-from outbox.services import delivery, leases, sequencing
+from outbox.services import delivery, leases, sequencing, together
 from outbox.services.leases import Lease, LeaseLost
-from outbox.services.run import Run, Stop
+from outbox.services.run import Stop
 from outbox.services.sequencing import LogCorrupted
 from outbox.subscribers import registry
 from outbox.subscribers.registry import Subscriber
 
 logger = logging.getLogger(__name__)
 
-REST_FACTOR = 4
 MAX_REST_SECONDS = 1.0
-"""How long to gather events after a pass that was not behind: so many times as long as the pass took, at most this."""
+"""How long to gather events after a pass that was not behind: as long as the pass took, at most this."""
 
 _unsequenced = Select(Cursor.objects.claimable().with_unsequenced_events())
 _undelivered = Select(Cursor.objects.claimable().with_undelivered_events())
@@ -87,9 +87,8 @@ def relay_once(
     progress = Progress()
     _sequence_all(progress, size, stop)
     names = [name for name in subscribers if only is None or name in only]
-    _deliver_all(
-        progress, {name: subscribers[name] for name in names}, size, stop, {} if served_at is None else served_at
-    )
+    served = {name: subscribers[name] for name in names}
+    _Deliveries(progress, served, size, stop, {} if served_at is None else served_at).deliver_all()
     return progress
 
 
@@ -113,7 +112,7 @@ def rest_after(progress: Progress, *, pass_seconds: float) -> float:
     A pass costs as much for one event of a shard as for hundreds: without rests, a relay under steady load would keep a
     processor and the database busy with batches of one.
     """
-    return 0 if progress.full_batches else min(pass_seconds * REST_FACTOR, MAX_REST_SECONDS)
+    return 0 if progress.full_batches else min(pass_seconds, MAX_REST_SECONDS)
 
 
 def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
@@ -128,6 +127,10 @@ def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection
 
 def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
     cursors = _unsequenced.all()
+    if len(cursors) > 1:
+        if _sequence_together(cursors, progress, batch_size):
+            return
+        cursors = _unsequenced.all()
     random.shuffle(cursors)
     for cursor in cursors:
         if stop():
@@ -135,6 +138,17 @@ def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
         lease = leases.claim(cursor=cursor)
         if lease is not None:
             _sequence_one(lease, progress, batch_size)
+
+
+def _sequence_together(cursors: list[Cursor], progress: Progress, batch_size: int) -> bool:
+    """Whether that was all there is; else each shard gets a batch of its own."""
+    try:
+        sequenced = sequencing.sequence_together(cursors=cursors, limit=batch_size)
+    except (LogCorrupted, Unavailable) as error:
+        logger.warning("shards are numbered one by one: %s", error)
+        return False
+    progress += Progress(sequenced=sequenced)
+    return sequenced < batch_size
 
 
 def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
@@ -148,53 +162,107 @@ def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
         _back_off(lease, progress)
 
 
-def _deliver_all(
-    progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop, served_at: ServedAt
-) -> None:
-    if not subscribers:
-        return
-    spent_seconds: dict[str, float] = dict.fromkeys(subscribers, 0)
-    cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in subscribers]
-    for cursor in _by_turns(cursors, served_at):
-        if stop():
+class _Deliveries:
+    """One pass over the subscribers."""
+
+    def __init__(
+        self, progress: Progress, subscribers: dict[str, Subscriber], batch_size: int, stop: Stop, served_at: ServedAt
+    ) -> None:
+        self._progress = progress
+        self._subscribers = subscribers
+        self._batch_size = batch_size
+        self._stop = stop
+        self._served_at = served_at
+        self._spent_seconds: dict[str, float] = dict.fromkeys(subscribers, 0)
+
+    def deliver_all(self) -> None:
+        """Shards with a little together, what is left of them and all others one by one."""
+        if not self._subscribers:
             return
-        if (spent := spent_seconds[cursor.subscriber]) > PATIENCE_SECONDS:
-            progress.full_batches += spent < math.inf
-            continue
-        served_at[cursor.pk] = started = time.monotonic()
-        run = _deliver_one(cursor, subscribers[cursor.subscriber], progress, batch_size, stop)
-        is_unreachable = run is not None and run.unreachable is not None
-        spent_seconds[cursor.subscriber] += math.inf if is_unreachable else time.monotonic() - started
+        cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in self._subscribers]
+        cursors = _by_turns(cursors, self._served_at)
+        served: set[int] = set()
+        for name in dict.fromkeys(cursor.subscriber for cursor in cursors):
+            for group in together.groups([each for each in cursors if each.subscriber == name], limit=self._batch_size):
+                if self._is_over(name):
+                    break
+                self._deliver_together(group)
+                served |= {cursor.pk for cursor in group}
+        for cursor in cursors:
+            if cursor.pk not in served and not self._is_over(cursor.subscriber):
+                self._deliver_one(cursor)
 
+    def _is_over(self, subscriber: str) -> bool:
+        """Whether the rest has to wait for the next pass."""
+        if self._stop():
+            return True
+        spent = self._spent_seconds[subscriber]
+        if spent <= PATIENCE_SECONDS:
+            return False
+        self._progress.full_batches += spent < math.inf
+        return True
 
-def _deliver_one(cursor: Cursor, subscriber: Subscriber, progress: Progress, batch_size: int, stop: Stop) -> Run | None:
-    lease = leases.claim(cursor=cursor)
-    if lease is None:
-        return None
-    try:
-        run = delivery.deliver(
-            lease=lease,
-            subscriber=subscriber,
-            batch_size=batch_size,
-            stop=stop,
-            has_due_events=cursor.has_due_events,
-            has_held_events=cursor.has_held_events,
+    def _deliver_together(self, group: list[Cursor]) -> None:
+        name = group[0].subscriber
+        with self._timed(group):
+            found = together.deliver(cursors=group, subscriber=self._subscribers[name])
+            self._progress += Progress(delivered=found.delivered, moved=found.moved)
+            if found.unreachable is not None:
+                self._note_unreachable(name)
+            for lease in found.left:
+                if self._is_over(name):
+                    self._give_back(lease)
+                else:
+                    self._deliver_leased(lease, has_due_events=False, has_held_events=False)
+
+    def _give_back(self, lease: Lease) -> None:
+        try:
+            leases.give_back(lease=lease, position=lease.position)
+        except LeaseLost:
+            _note_lost(lease, self._progress)
+
+    def _deliver_one(self, cursor: Cursor) -> None:
+        with self._timed([cursor]):
+            lease = leases.claim(cursor=cursor)
+            if lease is not None:
+                self._deliver_leased(
+                    lease, has_due_events=cursor.has_due_events, has_held_events=cursor.has_held_events
+                )
+
+    def _deliver_leased(self, lease: Lease, *, has_due_events: bool, has_held_events: bool) -> None:
+        subscriber = self._subscribers[lease.subscriber]
+        try:
+            run = delivery.deliver(
+                lease=lease,
+                subscriber=subscriber,
+                batch_size=self._batch_size,
+                stop=self._stop,
+                has_due_events=has_due_events,
+                has_held_events=has_held_events,
+            )
+        except LeaseLost:
+            _note_lost(lease, self._progress)
+            return
+        except LogCorrupted:
+            logger.exception("shard %d cannot be read by %s", lease.shard, subscriber.name)
+            _back_off(lease, self._progress)
+            return
+        self._progress += Progress(
+            delivered=run.delivered, held=run.held, moved=run.moved, full_batches=int(run.moved >= self._batch_size)
         )
-    except LeaseLost:
-        _note_lost(lease, progress)
-        return None
-    except LogCorrupted:
-        logger.exception("shard %d cannot be read by %s", lease.shard, subscriber.name)
-        _back_off(lease, progress)
-        return None
-    progress += Progress(
-        delivered=run.delivered,
-        held=run.held,
-        moved=run.moved,
-        backed_off=int(run.unreachable is not None),
-        full_batches=int(run.moved >= batch_size),
-    )
-    return run
+        if run.unreachable is not None:
+            self._note_unreachable(subscriber.name)
+
+    def _note_unreachable(self, subscriber: str) -> None:
+        self._progress.backed_off += 1
+        self._spent_seconds[subscriber] = math.inf
+
+    @contextlib.contextmanager
+    def _timed(self, cursors: list[Cursor]) -> Iterator[None]:
+        started = time.monotonic()
+        self._served_at |= dict.fromkeys((cursor.pk for cursor in cursors), started)
+        yield
+        self._spent_seconds[cursors[0].subscriber] += time.monotonic() - started
 
 
 def _by_turns(cursors: list[Cursor], served_at: ServedAt) -> list[Cursor]:

@@ -5,9 +5,11 @@ positions when it commits. See outbox/README.md for why nothing else works.
 """
 
 import collections
+from collections.abc import Mapping, Sequence
 
 from config.kernel import db
-from outbox.services import leases, numbering_sql
+from outbox.models import SEQUENCER, Cursor
+from outbox.services import lease_sql, leases, numbering_sql
 from outbox.services.leases import Lease
 from outbox.services.numbering_sql import Unsequenced
 
@@ -22,13 +24,45 @@ def sequence(*, lease: Lease, batch_size: int) -> int:
 
     Raises LeaseLost or LogCorrupted, with nothing numbered.
     """
-    seen = numbering_sql.unsequenced(shard=lease.shard, limit=batch_size)
-    ordered = in_order(seen + _predecessors(seen))
+    ordered = _next([lease.shard], batch_size)
     leases.move(lease=lease, position=lease.position + len(ordered), release=True)
-    numbered = numbering_sql.number(ids=[event.id for event in ordered], after=lease.position)
-    if numbered != len(ordered):
-        raise LogCorrupted(f"{lease}: {len(ordered)} events to number, {numbered} found")
+    _number(ordered, {lease.shard: lease.position})
     return len(ordered)
+
+
+@db.transaction(idempotent=True)
+def sequence_together(*, cursors: Sequence[Cursor], limit: int) -> int:
+    """Number up to `limit` events (and those they must follow) of the shards that nobody else is at; how many.
+
+    Without leases: their rows are locked meanwhile, and who holds an older lease finds the position changed. Raises
+    LogCorrupted, with nothing numbered.
+    """
+    free = {row.shard: row for row in lease_sql.lock_free(ids=[cursor.pk for cursor in cursors])}
+    ordered = _next(list(free), limit) if free else []
+    if not ordered:
+        return 0
+    heads = _number(ordered, {shard: row.position for shard, row in free.items()})
+    steps = [lease_sql.Step(shard, free[shard].token, free[shard].position, head) for shard, head in heads.items()]
+    if lease_sql.move_together(subscriber=SEQUENCER, steps=steps) != len(steps):
+        raise LogCorrupted(f"the heads of {len(steps)} shards have changed under their locks")
+    return len(ordered)
+
+
+def _next(shards: Sequence[int], limit: int) -> list[Unsequenced]:
+    seen = numbering_sql.unsequenced(shards=shards, limit=limit)
+    return in_order(seen + _predecessors(seen))
+
+
+def _number(ordered: Sequence[Unsequenced], heads: Mapping[int, int]) -> dict[int, int]:
+    """On from the `heads` of their shards; the new ones of those shards that have any."""
+    found: dict[int, int] = {}
+    numbers = []
+    for event in ordered:
+        found[event.shard] = found.get(event.shard, heads[event.shard]) + 1
+        numbers.append((event.id, found[event.shard]))
+    if (numbered := numbering_sql.number(numbers=numbers)) != len(numbers):
+        raise LogCorrupted(f"shards {sorted(found)}: {len(numbers)} events to number, {numbered} found")
+    return found
 
 
 def in_order(events: list[Unsequenced]) -> list[Unsequenced]:

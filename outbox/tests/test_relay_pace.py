@@ -63,7 +63,7 @@ def test_a_slow_subscriber_leaves_its_other_shards_to_the_next_pass(monkeypatch:
     """Out of patience after its first batch; the others have had theirs, and nothing is lost."""
     monkeypatch.setattr(relay, "PATIENCE_SECONDS", 0)
     ids = [event for shard in range(4) for event in record(aggregate(shard=shard))]
-    services.relay_once()
+    services.relay_once(batch_size=1)
     assert len(Wire.calls) == 1
     services.drain()
     assert sorted(Wire.sent) == sorted(ids)
@@ -97,6 +97,6 @@ def test_what_one_pass_has_no_time_for_comes_first_in_the_next(monkeypatch: pyte
     of = {record(source)[0]: source.pk for source in sources}
     served_at: relay.ServedAt = {}
     while len({of[call[0]] for call in Wire.calls}) < len(sources):
-        services.relay_once(only=["wire"], served_at=served_at)
+        services.relay_once(only=["wire"], served_at=served_at, batch_size=1)
         of |= {record(source)[0]: source.pk for source in sources}
     assert len({of[call[0]] for call in Wire.calls[:16]}) == 16

@@ -33,10 +33,10 @@ from tests.concurrency.threads import all_at_once
 def test_an_aggregate_s_places_are_filled_in_the_order_of_its_sequence() -> None:
     """A primary key from a clock that ran behind does not put a later event first, nor move other aggregates."""
     events = [
-        Unsequenced("01", "a", 2, False),
-        Unsequenced("02", "b", 1, False),
-        Unsequenced("03", "a", 1, False),
-        Unsequenced("04", "b", 2, False),
+        Unsequenced("01", "a", 2, False, 0),
+        Unsequenced("02", "b", 1, False, 0),
+        Unsequenced("03", "a", 1, False, 0),
+        Unsequenced("04", "b", 2, False, 0),
     ]
     ordered = [(event.aggregate_id, event.sequence) for event in sequencing.in_order(random.sample(events, 4))]
     assert ordered == [("a", 1), ("b", 1), ("a", 2), ("b", 2)]

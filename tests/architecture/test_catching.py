@@ -47,6 +47,8 @@ MAY_CATCH_EVERYTHING = {
     "outbox/services/consuming.py::_consume_one": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/delivery.py::_retry_one": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/publishing.py::_send": "outside transactions: what a publisher raises holds its event",
+    "outbox/services/together.py::_publish": "outside transactions: one by one tells which event is to blame",
+    "outbox/services/together.py::_consume_batch": "around the transaction: transport errors and deadlocks pass",
     "outbox/services/nudging.py::close_window": "a cache that is away costs a nudge, not work",
     "outbox/services/nudging.py::_opens_window": "after the commit: a cache that is away costs a nudge, not work",
     "outbox/services/turns.py::_give_back": "outside transactions: a cache that is away costs a turn, not work",

@@ -11,7 +11,7 @@ from invoices.tests.factories import make_customer, make_invoice
 from outbox import services as outbox
 from payments.models import Payment, Receipt
 from payments.tests.factories import make_payment
-from tests.admin.world import delivery, dispute, refund, settle
+from tests.admin.world import archive, delivery, dispute, refund, settle
 from tests.api import ApiConsumer
 from tests.browser.conftest import Browser
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -44,6 +44,7 @@ def world(transactional_db: None) -> World:
     settle(1)
     make_invoice()
     delivery()
+    archive(invoice=make_invoice(), ping=delivery("http://127.0.0.1:9/other"))
     outbox.drain()
     ApiConsumer()
     Group.objects.create(name="Accounting")
