@@ -6,7 +6,7 @@ import logging
 import math
 import random
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from django.conf import settings
 
@@ -18,12 +18,13 @@ from outbox.services.leases import Lease, LeaseLost
 from outbox.services.run import Stop
 from outbox.services.sequencing import LogCorrupted
 from outbox.subscribers import registry
-from outbox.subscribers.registry import Subscriber
+from outbox.subscribers.registry import PublishingSubscriber, Subscriber
 
 logger = logging.getLogger(__name__)
 
+REST_SHARE = 0.5
 MAX_REST_SECONDS = 1.0
-"""How long to gather events after a pass that was not behind: as long as the pass took, at most this."""
+"""How long to gather events after a pass that was not behind: this share of what the pass took, at most so long."""
 
 _unsequenced = Select(Cursor.objects.claimable().with_unsequenced_events())
 _undelivered = Select(Cursor.objects.claimable().with_undelivered_events())
@@ -112,7 +113,7 @@ def rest_after(progress: Progress, *, pass_seconds: float) -> float:
     A pass costs as much for one event of a shard as for hundreds: without rests, a relay under steady load would keep a
     processor and the database busy with batches of one.
     """
-    return 0 if progress.full_batches else min(pass_seconds, MAX_REST_SECONDS)
+    return 0 if progress.full_batches else min(pass_seconds * REST_SHARE, MAX_REST_SECONDS)
 
 
 def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
@@ -180,9 +181,10 @@ class _Deliveries:
         if not self._subscribers:
             return
         cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in self._subscribers]
-        cursors = _by_turns(cursors, self._served_at)
+        ailing = {cursor.subscriber for cursor in _failing.all()}
+        cursors = _by_turns(cursors, ailing, self._served_at)
         served: set[int] = set()
-        for name in dict.fromkeys(cursor.subscriber for cursor in cursors):
+        for name in self._in_order(dict.fromkeys(cursor.subscriber for cursor in cursors), ailing):
             for group in together.groups([each for each in cursors if each.subscriber == name], limit=self._batch_size):
                 if self._is_over(name):
                     break
@@ -191,6 +193,14 @@ class _Deliveries:
         for cursor in cursors:
             if cursor.pk not in served and not self._is_over(cursor.subscriber):
                 self._deliver_one(cursor)
+
+    def _in_order(self, names: Iterable[str], ailing: set[str]) -> list[str]:
+        """Publishers first, for somebody may be waiting outside; who could not be reached lately last."""
+
+        def place(name: str) -> tuple[bool, bool]:
+            return name in ailing, not isinstance(self._subscribers[name], PublishingSubscriber)
+
+        return sorted(names, key=place)
 
     def _is_over(self, subscriber: str) -> bool:
         """Whether the rest has to wait for the next pass."""
@@ -265,12 +275,11 @@ class _Deliveries:
         self._spent_seconds[cursors[0].subscriber] += time.monotonic() - started
 
 
-def _by_turns(cursors: list[Cursor], served_at: ServedAt) -> list[Cursor]:
+def _by_turns(cursors: list[Cursor], ailing: set[str], served_at: ServedAt) -> list[Cursor]:
     """Longest unserved first, else in random order, for other relays are at it too.
 
     Subscribers that could not be reached lately come last: each costs the others one timeout a pass.
     """
-    ailing = {cursor.subscriber for cursor in _failing.all()}
     random.shuffle(cursors)
     return sorted(cursors, key=lambda cursor: (cursor.subscriber in ailing, served_at.get(cursor.pk, -math.inf)))
 

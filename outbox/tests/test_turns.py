@@ -90,7 +90,7 @@ def test_tasks_leave_while_a_process_relays() -> None:
 
 def test_a_relay_rests_while_it_keeps_up_and_not_while_it_is_behind() -> None:
     """The rest gathers a batch; with a full batch there is one already."""
-    assert services.rest_after(services.Progress(delivered=1), pass_seconds=0.01) == pytest.approx(0.01)
+    assert services.rest_after(services.Progress(delivered=1), pass_seconds=0.01) == pytest.approx(0.005)
     assert services.rest_after(services.Progress(delivered=1), pass_seconds=9) == 1
     assert services.rest_after(services.Progress(delivered=500, full_batches=1), pass_seconds=0.01) == 0
 
