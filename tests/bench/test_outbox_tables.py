@@ -21,6 +21,7 @@ from outbox.models import OutboxEvent
 ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "mysql", reason="the benchmark runs on MariaDB"),
 ]

@@ -98,7 +98,7 @@ def assert_exact(shop: Deployment) -> None:
 def test_web_processes_count_together_and_a_killed_one_loses_nothing(shop: Deployment) -> None:
     """Also once its successor has moved its numbers to the archive, and counted on."""
     pay_all(shop)
-    assert len(shop.processes()) == 2
+    assert until(lambda: shop.scrape() and len(shop.processes()) == 2, seconds=20)
     assert total(shop.scrape(), "quittance_payment_events_total") == PAYMENTS
     assert_exact(shop)
     victim = min(shop.processes())
