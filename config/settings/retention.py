@@ -7,6 +7,5 @@ ARCHIVE_AFTER_DAYS = {
     "payloads": env.archive_payloads_after_days,
     "events": env.archive_events_after_days,
 }
-"""In this order: an event stays as long as a delivery of it does."""
 ARCHIVE_TASK_SECONDS = 60
 """How long one run of the Celery task goes on; the next one, an hour later, goes on from there."""

@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from collections.abc import Callable, Iterator
 from django.core.management.base import OutputWrapper
 from django.db import InterfaceError, OperationalError, connection
 
+from config.management.stopping import told_to_stop
 from outbox.services import tailing
 from outbox.subscribers.base import PublishedEvent
 
@@ -21,9 +21,7 @@ DATABASE_RETRY_SECONDS = 1.0
 @contextlib.contextmanager
 def until_stopped() -> Iterator[threading.Event]:
     """INT and TERM set the event. A reader that has closed our output ends the block quietly."""
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = told_to_stop()
     try:
         yield stopping
     except BrokenPipeError:

@@ -12,6 +12,7 @@ from django.db.models import Min
 
 from config.kernel import db
 from outbox.models import SHARDS, ArchivedEvent, Cursor, LoggedEvent, OutboxEvent
+from outbox.services import retention
 from outbox.services.run import Stop
 
 CHUNK = 500
@@ -27,6 +28,9 @@ class _Chunk:
     through: int
     ids: list[str]
 
+    def __len__(self) -> int:
+        return len(self.ids)
+
 
 def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> int:
     """Move the events that occurred before then, business time, and that nobody needs in the log; how many.
@@ -34,12 +38,7 @@ def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> 
     What some cursor has not passed stays, and what a held event or a delivery refers to. `stop` is asked between
     chunks; with `dry_run` they are only counted, and what is referred to with them.
     """
-    moved = 0
-    for chunk in _old(before):
-        if stop():
-            break
-        moved += len(chunk.ids) if dry_run else _archive_unless_held(chunk)
-    return moved
+    return retention.move_all(_old(before), _archive_unless_held, stop=stop, dry_run=dry_run)
 
 
 @db.transaction(idempotent=True)

@@ -23,13 +23,12 @@ _PREFIX = OutboxEvent._meta.get_field("id").prefix
 
 # What the relay does most. A model instance, a datetime and a parsed `data` per event cost more than all the rest of
 # publishing it. Times are stored in UTC.
-_PUBLISHED = f"""
+_COLUMNS = f"""
     SELECT id, type, version, data, aggregate_type, aggregate_id, sequence, shard, position, actor, correlation_id,
         CAST(occurred_at AS CHAR)
-    FROM {_TABLE} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s
+    FROM {_TABLE}
 """
-
-_COLUMNS, _WHERE = _PUBLISHED.split("WHERE")[0], "shard = %s AND position > %s AND position <= %s"
+_PUBLISHED = f"{_COLUMNS} WHERE shard = %s AND position > %s ORDER BY position LIMIT %s"
 
 _TYPES = f"""
     SELECT type, COUNT(*), MAX(position)
@@ -93,32 +92,30 @@ def _restored(lease: Lease, *, count: int, highest: int | None, limit: int) -> b
 
 def published(*, shard: int, after: int, limit: int) -> list[PublishedEvent]:
     """The events of `shard` at the first `limit` positions beyond `after` that are not archived."""
-    found = _select(_PUBLISHED, [shard, after, limit])
-    return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+    return _as_published(_select(_PUBLISHED, [shard, after, limit]))
 
 
 def published_in(stretches: Sequence[Stretch]) -> list[PublishedEvent]:
     """The events of all these stretches that are not archived, each shard's in order."""
-    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
-    found = _select(f"{_COLUMNS} WHERE {conditions} ORDER BY shard, position", [n for each in stretches for n in each])
-    return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in found]
+    where, parameters = _within(stretches)
+    return _as_published(_select(f"{_COLUMNS} WHERE {where} ORDER BY shard, position", parameters))
 
 
 def types_in(stretches: Sequence[Stretch]) -> dict[int, dict[str, int]]:
     """By shard: how many events of which type."""
-    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
-    sql = f"SELECT shard, type, COUNT(*) FROM {_TABLE} WHERE {conditions} GROUP BY shard, type"
+    where, parameters = _within(stretches)
     found: dict[int, dict[str, int]] = {}
-    for shard, type_, count in _select(sql, [number for each in stretches for number in each]):
+    sql = f"SELECT shard, type, COUNT(*) FROM {_TABLE} WHERE {where} GROUP BY shard, type"
+    for shard, type_, count in _select(sql, parameters):
         found.setdefault(shard, {})[type_] = count
     return found
 
 
 def events_in(stretches: Sequence[Stretch], types: Collection[str]) -> list[OutboxEvent]:
     """The events of these types, each shard's in order."""
-    conditions = " OR ".join(f"({_WHERE})" for _ in stretches)
-    where = RawSQL(conditions, [number for each in stretches for number in each], BooleanField())
-    return list(OutboxEvent.objects.filter(where, type__in=types).order_by("shard", "position"))
+    where, parameters = _within(stretches)
+    events = OutboxEvent.objects.filter(RawSQL(where, parameters, BooleanField()), type__in=types)
+    return list(events.order_by("shard", "position"))
 
 
 def before_first(*tables: QuerySet[OutboxEvent] | QuerySet[ArchivedEvent]) -> dict[int, int]:
@@ -145,6 +142,16 @@ def _select(sql: str, parameters: list[int]) -> Sequence[Any]:
         cursor.execute(sql, parameters)
         rows: Sequence[Any] = cursor.fetchall()
         return rows
+
+
+def _within(stretches: Sequence[Stretch]) -> tuple[str, list[int]]:
+    """A condition and its parameters."""
+    where = " OR ".join(["(shard = %s AND position > %s AND position <= %s)"] * len(stretches))
+    return where, [number for stretch in stretches for number in stretch]
+
+
+def _as_published(rows: Sequence[Any]) -> list[PublishedEvent]:
+    return [PublishedEvent._make((_public_id(row[0]), *row[1:-1], _timestamp(row[-1]))) for row in rows]
 
 
 def _through(lease: Lease, *, count: int, highest: int) -> int:

@@ -2,7 +2,8 @@
 
 import datetime
 import time
-from typing import Protocol
+from collections.abc import Callable, Iterable, Sized
+from typing import Protocol, TypeVar
 
 from django.conf import settings
 
@@ -15,6 +16,19 @@ class Archive(Protocol):
     """Moves what is older than `before` until `stop` says so; returns how many."""
 
     def __call__(self, *, before: datetime.datetime, stop: Stop) -> int: ...
+
+
+Chunk = TypeVar("Chunk", bound=Sized)
+
+
+def move_all(chunks: Iterable[Chunk], move: Callable[[Chunk], int], *, stop: Stop, dry_run: bool) -> int:
+    """`move` each of `chunks` until `stop`, which is asked before each; or only count them. How many rows."""
+    moved = 0
+    for chunk in chunks:
+        if stop():
+            break
+        moved += len(chunk) if dry_run else move(chunk)
+    return moved
 
 
 def archive_old(kind: str, archive: Archive) -> int:

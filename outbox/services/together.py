@@ -54,9 +54,9 @@ def groups(cursors: Sequence[Cursor], *, limit: int) -> Iterator[list[Cursor]]:
 
 def deliver(*, cursors: Sequence[Cursor], subscriber: Subscriber) -> Together:
     """What these cursors of `subscriber` are behind. Raises nothing but database errors."""
-    held = leases.claim_together(cursors=cursors)
+    claimed = leases.claim_together(cursors=cursors)
     heads = {cursor.shard: cursor.head for cursor in cursors}
-    stretches = {lease: Stretch(lease.shard, lease.position, heads[lease.shard]) for lease in held}
+    stretches = {lease: Stretch(lease.shard, lease.position, heads[lease.shard]) for lease in claimed}
     if not stretches:
         return Together()
     try:
@@ -66,7 +66,7 @@ def deliver(*, cursors: Sequence[Cursor], subscriber: Subscriber) -> Together:
         return _consume(stretches, subscriber)
     except LeaseLost as lost:
         logger.warning("%s; they are gone through one by one", lost)
-        return Together(left=held)
+        return Together(left=claimed)
 
 
 def _publish(stretches: dict[Lease, Stretch], subscriber: PublishingSubscriber) -> Together:

@@ -1,5 +1,6 @@
 """What the outbox's tests share: an event, an aggregate, and subscribers whose effects can be counted."""
 
+import datetime
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -20,6 +21,7 @@ from outbox.subscribers.base import PublishedEvent, TransportError
 
 ACTOR = system("tests")
 EFFECT_PREFIX = "effect:"
+YEAR = datetime.timedelta(days=365)
 
 CONSUMERS = {"effects": {"handler": "outbox.tests.support.take_effect", "events": ["test.*"]}}
 PUBLISHERS = {"wire": {"class": "outbox.tests.support.Wire", "events": ["*"]}}
@@ -117,6 +119,17 @@ def leased(subscriber: str, *, shard: int) -> Lease:
     lease = leases.claim(cursor=Cursor.objects.get(subscriber=subscriber, shard=shard))
     assert lease is not None
     return lease
+
+
+def archive(*, before: datetime.datetime | None = None) -> int:
+    """Everything that may be archived is, unless told otherwise; how many."""
+    return services.archive(before=before or clock.now() + YEAR, stop=lambda: False)
+
+
+def rewind(*, event_id: str = "", aggregate_id: str = "") -> None:
+    """The publisher is moved back, to the beginning unless told otherwise."""
+    target = services.Target(event_id=event_id, aggregate_id=aggregate_id)
+    services.rewind(subscriber="wire", target=target, actor=ACTOR, reason="again")
 
 
 def assert_log_is_sound() -> None:

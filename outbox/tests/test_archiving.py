@@ -1,6 +1,5 @@
 """Old events move to the archive and stay in the log: for staff, the API, the books, and for who reads them again."""
 
-import datetime
 import threading
 from collections.abc import Callable
 
@@ -16,22 +15,23 @@ from invoices.tests.factories import make_invoice
 from outbox import services
 from outbox.models import SEQUENCER, ArchivedEvent, Cursor, HeldEvent, OutboxEvent
 from outbox.services import archiving, tailing
-from outbox.tests.support import ACTOR, Happened, Refusals, Wire, aggregate, effects, on_mariadb, record
+from outbox.tests.support import (
+    ACTOR,
+    YEAR,
+    Happened,
+    Refusals,
+    Wire,
+    aggregate,
+    archive,
+    effects,
+    on_mariadb,
+    record,
+    rewind,
+)
 from tests.api import ApiConsumer
 from tests.invariants import CHECKED, check_invariants
 
 pytestmark = pytest.mark.django_db
-YEAR = datetime.timedelta(days=365)
-
-
-def archive(*, before: datetime.datetime | None = None) -> int:
-    """Everything that may be, unless told otherwise."""
-    return services.archive(before=before or clock.now() + YEAR, stop=lambda: False)
-
-
-def rewind(*, event_id: str = "", aggregate_id: str = "") -> None:
-    target = services.Target(event_id=event_id, aggregate_id=aggregate_id)
-    services.rewind(subscriber="wire", target=target, actor=ACTOR, reason="again")
 
 
 def violated() -> set[str]:

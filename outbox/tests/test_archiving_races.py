@@ -15,8 +15,7 @@ from outbox import services
 from outbox.models import ArchivedEvent, HeldEvent, OutboxEvent
 from outbox.services import archiving
 from outbox.services.status import status
-from outbox.tests.support import Wire, aggregate, record
-from outbox.tests.test_archiving import YEAR, archive, rewind
+from outbox.tests.support import YEAR, Wire, aggregate, archive, record, rewind
 from tests.api import ApiConsumer
 from tests.invariants import check_invariants
 

@@ -18,11 +18,12 @@ from outbox.tests.support import (
     Unheard,
     Wire,
     aggregate,
+    archive,
     assert_log_is_sound,
     effects,
     record,
+    rewind,
 )
-from outbox.tests.test_archiving import archive, rewind
 
 pytestmark = pytest.mark.django_db
 SHARDS = range(8)

@@ -11,6 +11,7 @@ from outbox.models import Cursor, HeldEvent, OutboxEvent
 from outbox.tests.publishers.conformance import Broker
 from outbox.tests.support import assert_log_is_sound, effects
 from tests.relay.effects import effects_of_batches
+from tests.relay.producers import Producers
 
 Log = dict[str, tuple[str, int]]
 """The aggregate and the sequence of each event, by its id."""
@@ -35,6 +36,16 @@ def progress_of(subscriber: str) -> int:
     """How many events it has passed."""
     passed = Cursor.objects.filter(subscriber=subscriber).aggregate(Sum("position"))["position__sum"]
     return passed or 0
+
+
+def assert_nothing_is_lost(clients: Producers, *, beside: int = 0) -> Log:
+    """Of what `clients` recorded, beside a backlog of so many, everything is delivered, with its effects; the log."""
+    assert clients.wrong == []
+    assert_all_is_recorded(clients.committed, beside=beside)
+    assert_log_is_delivered()
+    log = the_log()
+    assert_effects_happened_once_in_order(log)
+    return log
 
 
 def assert_all_is_recorded(committed: Mapping[str, int], *, beside: int = 0) -> None:

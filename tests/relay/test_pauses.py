@@ -12,12 +12,9 @@ from outbox.tests.publishers.redis_server import RedisServer
 from tests.relay.backlog import recorded_backlog
 from tests.relay.ends import (
     arrived,
-    assert_all_is_recorded,
-    assert_effects_happened_once_in_order,
-    assert_log_is_delivered,
+    assert_nothing_is_lost,
     duplicates_of,
     is_nothing_left,
-    the_log,
 )
 from tests.relay.fleet import Fleet, fleet
 from tests.relay.producers import producers
@@ -41,11 +38,7 @@ def test_a_relay_that_was_overtaken_while_it_stood_still_moves_nothing(stream: R
         overtaken = [_pause_one_at_work(running, chance, f"seed {seed}") for _ in range(PAUSES)]
         recording.end()
         running.watch_until(is_nothing_left, seconds=300, what=f"an end, seed {seed}")
-    assert recording.wrong == []
-    assert_all_is_recorded(recording.committed, beside=AGGREGATES * BACKLOG_EACH)
-    assert_log_is_delivered()
-    log = the_log()
-    assert_effects_happened_once_in_order(log)
+    log = assert_nothing_is_lost(recording, beside=AGGREGATES * BACKLOG_EACH)
     again = duplicates_of(arrived(stream), log)
     print(
         f"\n{len(log)} events, {PAUSES} pauses, overtaken in {sum(overtaken)}, {running.total('leases_lost')} leases "

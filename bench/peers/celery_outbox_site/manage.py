@@ -1,22 +1,8 @@
 """`python -m bench.peers.celery_outbox_site.manage COMMAND`: Django's commands, and `fill COUNT` for a backlog."""
 
-import json
-import os
-import sys
 import uuid
 
-import django
-
-
-def main() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.peers.celery_outbox_site.settings"
-    django.setup()
-    from django.core.management import execute_from_command_line
-
-    if sys.argv[1] == "fill":
-        fill(int(sys.argv[2]), json.load(sys.stdin))
-    else:
-        execute_from_command_line(sys.argv)
+from bench.peers.managing import run
 
 
 def fill(count: int, body: object) -> None:
@@ -36,4 +22,4 @@ def fill(count: int, body: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(settings="bench.peers.celery_outbox_site.settings", fill=fill)

@@ -1,21 +1,6 @@
 """`python -m bench.peers.outbox_site.manage COMMAND`: Django's commands, and `fill COUNT` for a backlog of messages."""
 
-import json
-import os
-import sys
-
-import django
-
-
-def main() -> None:
-    os.environ["DJANGO_SETTINGS_MODULE"] = "bench.peers.outbox_site.settings"
-    django.setup()
-    from django.core.management import execute_from_command_line
-
-    if sys.argv[1] == "fill":
-        fill(int(sys.argv[2]), json.load(sys.stdin))
-    else:
-        execute_from_command_line(sys.argv)
+from bench.peers.managing import run
 
 
 def fill(count: int, body: object) -> None:
@@ -30,4 +15,4 @@ def fill(count: int, body: object) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(settings="bench.peers.outbox_site.settings", fill=fill)

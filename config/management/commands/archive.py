@@ -1,27 +1,27 @@
 """manage.py archive: what has ended, moved out of the way of what is worked with."""
 
-import argparse
 import datetime
 import json
-import signal
 import sys
-import threading
 import time
 from argparse import ArgumentTypeError
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db import InterfaceError, OperationalError
 
 from config.kernel import clock
 from config.kernel.errors import Unavailable
 from config.management.arguments import positive
+from config.management.described import DescribedCommand
+from config.management.stopping import told_to_stop
 from outbox import services as outbox
 from webhooks.inbound import services as inbound
 from webhooks.outbound import services as outbound
 
 KINDS = {"deliveries": outbound.archive, "payloads": inbound.archive, "events": outbox.archive}
+"""In this order: an event stays as long as a delivery of it does."""
 MAX_DAYS = 36_500
 ALL_DONE, STOPPED, DATABASE_UNAVAILABLE = 0, 3, 4
 HELP = """Move old deliveries, bodies of provider events and events to tables beside those that workers and relays work
@@ -34,12 +34,9 @@ EPILOG = """exit codes:
   4  the database cannot be reached; what had been moved stays moved"""
 
 
-class Command(BaseCommand):
+class Command(DescribedCommand):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, formatter_class=layout, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
@@ -51,9 +48,7 @@ class Command(BaseCommand):
         add("--json", action="store_true", dest="as_json")
 
     def handle(self, **options: Any) -> None:
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+        stopping = told_to_stop()
         until = time.monotonic() + options["max_seconds"] if options["max_seconds"] else None
 
         def stop() -> bool:

@@ -8,10 +8,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from config.kernel.errors import DomainError
 from config.management import actors, arguments
+from config.management.described import DescribedCommand
 from config.management.letters import KINDS, WAITS, Kind, Letter
 from outbox.events import matches
 
@@ -28,12 +29,9 @@ EPILOG = """exit codes:
   3  nothing matched"""
 
 
-class Command(BaseCommand):
+class Command(DescribedCommand):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, formatter_class=layout, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         commands = parser.add_subparsers(dest="command", required=True)

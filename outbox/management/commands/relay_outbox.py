@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import logging
-import signal
 import sys
 import threading
 import time
@@ -13,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import InterfaceError, OperationalError, connection
 
 from config.kernel.errors import Unavailable
+from config.management.stopping import told_to_stop
 from outbox import services
 from outbox.services import Progress, turns
 from outbox.services.relay import ServedAt
@@ -45,9 +45,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         self._check(options)
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+        stopping = told_to_stop()
         if options["once"]:
             sys.exit(self._once(stopping, options))
         self._forever(stopping, options)

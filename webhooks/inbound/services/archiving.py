@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from config.kernel import db, ids
+from outbox.services import retention
 from outbox.services.run import Stop
 from webhooks.inbound.models import ArchivedPayload, ProviderEvent
 from webhooks.inbound.states import WAITING
@@ -17,12 +18,7 @@ def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> 
 
     They can still be replayed. `stop` is asked between chunks; with `dry_run` they are only counted.
     """
-    moved = 0
-    for chunk in _old(before):
-        if stop():
-            break
-        moved += len(chunk) if dry_run else _archive(chunk)
-    return moved
+    return retention.move_all(_old(before), _archive, stop=stop, dry_run=dry_run)
 
 
 def _old(before: datetime.datetime) -> Iterator[list[str]]:

@@ -4,20 +4,16 @@ from django.contrib import admin
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import MadeDateFilter, NewestRelatedFilter, ReadOnlyAdmin, RecentValuesFilter, looks
+from config.admin import ReadOnlyAdmin, looks
+from webhooks.outbound.admin.deliveries import DeliveryAdmin
 from webhooks.outbound.models import ArchivedDelivery
 
 
 @admin.register(ArchivedDelivery)
 class ArchivedDeliveryAdmin(ReadOnlyAdmin):
     list_display = ["type", "endpoint", "status", "status_code", "error", "created_at", "ended_at"]
-    list_filter = [
-        "status",
-        ("type", RecentValuesFilter),
-        ("endpoint", NewestRelatedFilter),
-        ("created_at", MadeDateFilter),
-    ]
-    list_select_related = ["endpoint"]
+    list_filter = DeliveryAdmin.list_filter
+    list_select_related = DeliveryAdmin.list_select_related
     search_fields = ["event_id__exact"]
     search_help_text = _("Its id, its event's or its endpoint's")
     id_search_fields = ["endpoint"]

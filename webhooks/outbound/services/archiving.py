@@ -2,10 +2,12 @@
 
 import collections
 import datetime
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from config.kernel import db, ids
+from outbox.services import retention
 from outbox.services.run import Stop
 from webhooks.outbound.models import ArchivedDelivery, Attempt, Delivery
 from webhooks.outbound.states import DeliveryStatus
@@ -19,13 +21,8 @@ def archive(*, before: datetime.datetime, stop: Stop, dry_run: bool = False) -> 
 
     They are not sent again. `stop` is asked between chunks; with `dry_run` they are only counted.
     """
-    moved = 0
-    for status in ENDED:
-        for chunk in _old(status, before):
-            if stop():
-                return moved
-            moved += len(chunk) if dry_run else _archive(chunk)
-    return moved
+    chunks = itertools.chain.from_iterable(_old(status, before) for status in ENDED)
+    return retention.move_all(chunks, _archive, stop=stop, dry_run=dry_run)
 
 
 def _old(status: DeliveryStatus, before: datetime.datetime) -> Iterator[list[str]]:

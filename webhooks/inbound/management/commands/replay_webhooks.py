@@ -1,17 +1,17 @@
 """`manage.py replay_webhooks`: have stored provider events applied once more."""
 
-import argparse
 import collections
 import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import CommandParser
 from django.db.models import QuerySet
 
 from config.kernel import correlation
 from config.kernel.errors import Unavailable
 from config.management import actors, arguments
+from config.management.described import DescribedCommand
 from webhooks.inbound import services
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.states import ENDED, WAITING, ProviderEventStatus
@@ -34,17 +34,9 @@ EPILOG = """exit codes:
   130  interrupted; what had been replayed stays so"""
 
 
-class Command(BaseCommand):
+class Command(DescribedCommand):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        return super().create_parser(
-            prog_name,
-            subcommand,
-            epilog=EPILOG,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **kwargs,
-        )
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument

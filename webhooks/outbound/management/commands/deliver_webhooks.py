@@ -3,7 +3,6 @@
 import itertools
 import json
 import logging
-import signal
 import sys
 import threading
 import time
@@ -16,6 +15,7 @@ from django.db.models import Count, Q
 
 from config.kernel import clock
 from config.kernel.errors import Unavailable
+from config.management.stopping import told_to_stop
 from outbox.services import turns
 from webhooks.outbound.models import Delivery
 from webhooks.outbound.services import Courier
@@ -50,9 +50,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["json"] and not options["once"]:
             raise CommandError("--json needs --once", returncode=EXIT_USAGE)
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+        stopping = told_to_stop()
         courier = Courier()
         try:
             code = self._once(courier, stopping, options) if options["once"] else _forever(courier, stopping)

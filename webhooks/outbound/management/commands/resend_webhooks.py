@@ -1,18 +1,18 @@
 """manage.py resend_webhooks: deliveries sent again, named ones or all that match."""
 
-import argparse
 import dataclasses
 import json
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 from django.db.models import Q
 
 from config.kernel.errors import Unavailable
 from config.kernel.ids import with_prefix
 from config.management import actors, arguments
+from config.management.described import DescribedCommand
 from webhooks.outbound import services
 from webhooks.outbound.management import event_types
 from webhooks.outbound.models import Delivery, DeliveryQuerySet
@@ -45,12 +45,9 @@ class Report:
     unknown: list[str]
 
 
-class Command(BaseCommand):
+class Command(DescribedCommand):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
-        layout = argparse.RawDescriptionHelpFormatter
-        return super().create_parser(prog_name, subcommand, epilog=EPILOG, formatter_class=layout, **kwargs)
+    epilog = EPILOG
 
     def add_arguments(self, parser: CommandParser) -> None:
         add = parser.add_argument
