@@ -3,7 +3,7 @@ from pytest_django.fixtures import Settings
 
 from config.kernel.errors import ForbiddenTransition
 from outbox import services
-from outbox.models import HeldEvent, OutboxEvent
+from outbox.models import HeldEvent, OutboxEvent, seconds_from_now
 from outbox.services import HeldEventNotFound, NotFirstInLine
 from outbox.tests.support import (
     ACTOR,
@@ -78,6 +78,14 @@ def test_staff_requeue_a_given_up_event() -> None:
     assert (row.attempts, row.given_up_at, row.actor, row.reason) == (0, None, ACTOR.actor, "fixed the schema")
     services.drain()
     assert Wire.sent == [held, *behind]
+
+
+def test_what_is_due_now_is_due_at_once() -> None:
+    """Not only from the next millisecond on, which is as fine as SQLite's clock goes."""
+    _hold()
+    for _ in range(100):
+        HeldEvent.objects.exclude(available_at=None).update(available_at=seconds_from_now(0))
+        assert HeldEvent.objects.due().exists()
 
 
 def test_staff_skip_an_event_and_its_line_goes_on() -> None:

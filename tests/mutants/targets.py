@@ -1,10 +1,12 @@
 """What is mutated, and which tests should notice."""
 
 import dataclasses
+import pathlib
 
 INVOICES = ("invoices/tests",)
 PAYMENTS = ("payments/tests", "invoices/tests", "webhooks/inbound/tests/test_receiving.py")
-OUTBOX = ("outbox/tests",)
+OUTBOX = tuple(str(path) for path in sorted(pathlib.Path("outbox/tests").glob("test_*.py")))
+"""Not those of the publishers, which start servers and tell nothing of numbers and cursors."""
 KEYS = (
     "config/api/tests/test_idempotency.py",
     "invoices/tests/test_api.py",
@@ -50,10 +52,19 @@ TARGETS = (
     Target("config/api/idempotency_header.py", "idempotency", KEYS),
     Target("payments/providers/simulated/signing.py", "signatures", SIGNATURES),
     Target("payments/providers/simulated/adapter.py", "signatures", SIGNATURES, only=VERIFYING),
-    Target("outbox/services/record.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
-    Target("outbox/services/sequencing.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
-    Target("outbox/services/numbering_sql.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
-    Target("outbox/services/lease_sql.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
-    Target("outbox/services/leases.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
-    Target("outbox/services/consuming.py", "sequencing", OUTBOX, on_mariadb=OUTBOX),
+    Target("outbox/services/record.py", "sequencing", ("outbox/tests/test_record.py", *OUTBOX), on_mariadb=OUTBOX),
+    Target(
+        "outbox/services/sequencing.py", "sequencing", ("outbox/tests/test_sequencing.py", *OUTBOX), on_mariadb=OUTBOX
+    ),
+    Target(
+        "outbox/services/numbering_sql.py",
+        "sequencing",
+        ("outbox/tests/test_sequencing.py", *OUTBOX),
+        on_mariadb=OUTBOX,
+    ),
+    Target("outbox/services/lease_sql.py", "sequencing", ("outbox/tests/test_leases.py", *OUTBOX), on_mariadb=OUTBOX),
+    Target("outbox/services/leases.py", "sequencing", ("outbox/tests/test_leases.py", *OUTBOX), on_mariadb=OUTBOX),
+    Target(
+        "outbox/services/consuming.py", "sequencing", ("outbox/tests/test_consumers.py", *OUTBOX), on_mariadb=OUTBOX
+    ),
 )

@@ -76,7 +76,9 @@ class Warm:
         runs = [TestRun.from_json(each) for each in found or []]
         by_name = {item.nodeid: item for item in items}
         order = [by_name[run.test] for run in in_order(runs)]
-        failed = forking.in_a_copy(lambda: list(self._failing(order)), timeout_seconds=BASELINE_SECONDS)
+        failed = forking.in_a_copy(lambda: list(self._failing(order)), timeout_seconds=BASELINE_SECONDS) or []
+        for test in by_name.keys() - {run.test for run in runs} | set(failed):
+            print(f"left out, as it fails without any change: {test}", file=sys.__stderr__, flush=True)
         return [run for run in runs if run.test not in failed]
 
     def _failing(self, items: list[pytest.Item]) -> Iterator[str]:

@@ -40,8 +40,8 @@ def main(mutants_file: str, verdicts_file: str) -> None:
             raise SystemExit("The tests cannot be run.")
         runs = [TestRun.from_json(each) for each in answer["runs"]]
         left = [mutant for mutant in mutants if mutant.number in answer["cold"]]
-        cold.check_that_no_change_is_not_killed(left, runs, [*PYTEST, *_reusing()], snapshot)
-        cold.try_all(left, runs, [*PYTEST, *_reusing()], snapshot, tell)
+        arguments = [*PYTEST, *_reusing()]
+        cold.try_all(left, cold.passing(left, runs, arguments, snapshot), arguments, snapshot, tell)
 
 
 def _read(line: str) -> Mutant:
