@@ -1,7 +1,8 @@
 """Who hears which event. The one table through which anything travels *up* the import direction.
 
 A consumer's handler is called as `handler(event=OutboxEvent)` inside the relay's transaction, once per event in effect.
-One of batches is called as `batch_handler(events=Sequence[OutboxEvent])`, and asked before each what it hears of.
+One of batches is called as `batch_handler(events=Sequence[OutboxEvent])`; its `events` may name a function that is
+asked before each batch which types it hears of.
 A publisher is an object with `publish(events: Sequence[PublishedEvent])`, called outside transactions, at least once.
 Patterns are `fnmatch` patterns over event types.
 """
@@ -12,7 +13,7 @@ from config.settings.env import env
 
 EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
     "release_parked": {
-        "handler": "webhooks.inbound.services.release_parked",
+        "batch_handler": "webhooks.inbound.services.release_parked",
         "events": ["payment.submitted", "receipt.created"],
     },
     "webhooks": {

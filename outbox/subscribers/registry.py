@@ -84,9 +84,11 @@ def _consumer(name: str, entry: dict[str, Any]) -> Consumer:
 
 
 def _batch_consumer(name: str, entry: dict[str, Any]) -> Consumer:
+    handler = import_string(entry["batch_handler"])
+    if not isinstance(entry["events"], str):
+        return Consumer(**_common(name, entry), handler=handler, takes_batches=True)
     common = _common(name, entry | {"events": ()})
-    wanted = import_string(entry["events"])
-    return Consumer(**common, handler=import_string(entry["batch_handler"]), takes_batches=True, wanted=wanted)
+    return Consumer(**common, handler=handler, takes_batches=True, wanted=import_string(entry["events"]))
 
 
 def _common(name: str, entry: dict[str, Any]) -> dict[str, Any]:

@@ -34,13 +34,11 @@ class ProviderEventQuerySet(models.QuerySet["ProviderEvent"]):
         """Those that have one of `ids` as their own id or as the provider's."""
         return self.filter(Q(id__in=[id for id in ids if _is_own(id)]) | Q(event_id__in=ids))
 
-    def parked_for(self, *, provider: str, our_reference: str, charge_reference: str) -> list[str]:
-        """Ids of the parked events that speak of this payment, by our id or by the provider's; oldest first."""
+    def parked_for(self, *, provider: str, our_references: set[str], charge_references: set[str]) -> list[str]:
+        """Ids of the parked events that speak of these payments, by our ids or by the provider's; oldest first."""
         parked = self.filter(provider=provider, status=ProviderEventStatus.PARKED).values_list("id", flat=True)
-        found = {str(id) for id in parked.filter(our_reference=our_reference)} if our_reference else set()
-        if charge_reference:
-            found |= {str(id) for id in parked.filter(charge_reference=charge_reference)}
-        return sorted(found)
+        found = {str(id) for id in parked.filter(our_reference__in=our_references - {""})}
+        return sorted(found | {str(id) for id in parked.filter(charge_reference__in=charge_references - {""})})
 
 
 def _is_own(id: str) -> bool:

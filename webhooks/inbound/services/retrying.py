@@ -1,6 +1,7 @@
 """Events that wait: taken up when they are due, or as soon as the payment they speak of becomes known."""
 
 import logging
+from collections.abc import Sequence
 
 from config.celery import nudge
 from config.kernel import clock, correlation, db
@@ -51,21 +52,24 @@ def _retry(provider_event_id: str, verdict: Verdict | None = None) -> bool:
     return True
 
 
-def release_parked(*, event: OutboxEvent) -> None:
+def release_parked(*, events: Sequence[OutboxEvent]) -> None:
     """A consumer of payment.submitted and receipt.created. Requires the relay's transaction.
 
-    What was parked for that payment or its money, refunds and disputes too, is due now.
+    What was parked for those payments or their money, refunds and disputes too, is due now.
 
     The sweep applies it in transactions of its own: the relay holds no payment's locks, and an event that cannot be
     applied holds up neither the others nor the relay. An event that is being parked at this very moment is not seen;
     its first retry finds the payment.
     """
     db.require_transaction()
-    waiting = ProviderEvent.objects.parked_for(
-        provider=event.data["provider"],
-        our_reference=event.data["payment"],
-        charge_reference=event.data["provider_reference"],
-    )
+    waiting: list[str] = []
+    for provider in sorted({event.data["provider"] for event in events}):
+        told = [event.data for event in events if event.data["provider"] == provider]
+        waiting += ProviderEvent.objects.parked_for(
+            provider=provider,
+            our_references={each["payment"] for each in told},
+            charge_references={each["provider_reference"] for each in told},
+        )
     if waiting:
         parked = ProviderEvent.objects.filter(id__in=waiting, status=ProviderEventStatus.PARKED)
         parked.update(available_at=clock.now())

@@ -114,9 +114,9 @@ def answer(payment: Payment, reference: str) -> None:
 
 
 @db.transaction(idempotent=True)
-def hear(event: OutboxEvent) -> None:
+def hear(*events: OutboxEvent) -> None:
     """As the relay does."""
-    services.release_parked(event=event)
+    services.release_parked(events=events)
 
 
 def hear_and_sweep(event: OutboxEvent) -> None:
@@ -167,10 +167,24 @@ def test_a_release_leaves_other_parked_events_alone() -> None:
 
 
 @pytest.mark.django_db
+def test_a_batch_releases_what_waits_for_any_of_its_payments() -> None:
+    """By our id and by the provider's; once, though two events of the batch speak of the same payment."""
+    first, second = unsubmitted(), unsubmitted()
+    send(event_about(first, reference="", charge="ch_7"))
+    send(event_about(second, reference="", charge="ch_8"))
+    answer(first, "ch_7")
+    answer(second, "ch_8")
+    submitted = list(OutboxEvent.objects.filter(type="payment.submitted"))
+    hear(*submitted, submitted[0])
+    services.sweep()
+    assert list(ProviderEvent.objects.values_list("status", flat=True)) == ["processed", "processed"]
+
+
+@pytest.mark.django_db
 def test_a_release_outside_a_transaction_is_refused() -> None:
     """It is a step of the relay's."""
     with pytest.raises(db.NotInTransaction):
-        services.release_parked(event=OutboxEvent(data={}))
+        services.release_parked(events=[OutboxEvent(data={})])
 
 
 @pytest.mark.django_db
