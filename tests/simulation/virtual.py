@@ -18,7 +18,7 @@ from django.db import connection
 from config.kernel import ids
 
 EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).timestamp()
-_SQL_FORMAT = "%Y-%m-%d %H:%M:%f"
+_SQL_FORMAT = "%Y-%m-%d %H:%M:%f000"
 
 
 class VirtualTime:
@@ -63,7 +63,7 @@ class VirtualTime:
         assert (template, moment) == (_SQL_FORMAT, "NOW"), (template, moment)
         seconds = sum(float(modifier.removesuffix(" seconds")) for modifier in modifiers)
         at = datetime.datetime.fromtimestamp(self._now + seconds, datetime.UTC)
-        return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03}"
+        return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03}000"
 
 
 class CountedIds:
