@@ -74,7 +74,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
 
 def call(command: list[str], environment: dict[str, str]) -> int:
     """Run `command`, pass on the signal that ends us, and return its exit status (128 + n when a signal ended it)."""
-    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)
+    process = subprocess.Popen(command, env=environment, preexec_fn=die_with_parent)
     try:
         status = process.wait()
     except BaseException:
@@ -175,7 +175,7 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     """On Linux the kernel ends this child when we are killed; elsewhere a SIGKILL of ours leaves it."""
     if sys.platform == "linux":
         pr_set_pdeathsig = 1
@@ -185,7 +185,7 @@ def _die_with_parent() -> None:
 def _own_group_and_die_with_parent() -> None:
     """A terminal's Ctrl-C must reach the servers through us only, after the tests."""
     os.setpgrp()
-    _die_with_parent()
+    die_with_parent()
 
 
 def _need(*names: str) -> str:

@@ -1,7 +1,7 @@
 """Shards with a little each are numbered and delivered together: it costs less, and nothing else is different."""
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar
 
 import pytest
 from django.db import connection
@@ -9,10 +9,11 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
-from config.kernel import clock
+from config.kernel import clock, db
 from invoices.models import Customer
 from outbox import services
 from outbox.models import SEQUENCER, Cursor, HeldEvent, OutboxEvent
+from outbox.services import leases, sequencing
 from outbox.tests.support import (
     EFFECT_PREFIX,
     Unheard,
@@ -21,6 +22,7 @@ from outbox.tests.support import (
     archive,
     assert_log_is_sound,
     effects,
+    leased,
     record,
     rewind,
 )
@@ -118,7 +120,7 @@ def test_an_unreachable_subscriber_costs_one_call_and_one_shard_backs_off() -> N
     Wire.is_cut = True
     assert services.relay_once(only=["wire"]).backed_off == 1
     assert len(Wire.calls) == 1
-    assert Cursor.objects.filter(subscriber="wire", failures__gt=0).count() == 1
+    assert list(Cursor.objects.filter(failures__gt=0).values_list("subscriber", "failures")) == [("wire", 1)]
     assert not Cursor.objects.exclude(lease_expires_at=None).exists()
     Wire.is_cut = False
     Cursor.objects.update(available_at=None)
@@ -205,3 +207,64 @@ def test_a_relay_that_had_leased_a_shard_keeps_it() -> None:
     Cursor.objects.filter(subscriber=SEQUENCER, shard=5).update(lease_expires_at="2999-01-01T00:00Z")
     assert services.relay_once(only=[]).sequenced == 14
     assert set(OutboxEvent.objects.filter(position=None).values_list("shard", flat=True)) == {5}
+
+
+def test_a_consumer_of_batches_takes_a_single_shard_s_batch_at_once(batches: None) -> None:
+    """In one call, one effect each, and all of them are counted."""
+    ids = record(aggregate(shard=3), 5)
+    progress = services.relay_once()
+    assert (progress.delivered, progress.moved) == (5, 5)
+    assert Batches.sizes == [5]
+    assert effects() == ids
+
+
+def test_a_consumer_of_batches_goes_one_by_one_past_an_aggregate_that_is_held(batches: None) -> None:
+    """What follows a held event queues behind it; the other aggregate of the shard goes on."""
+    blocked, free = aggregate(shard=3), aggregate(shard=3)
+    first = record(blocked)
+    Batches.poison = set(first)
+    services.drain()
+    Batches.sizes = []
+    behind, others = record(blocked), record(free, 2)
+    services.drain()
+    assert set(HeldEvent.objects.held().values_list("event", flat=True)) == {*first, *behind}
+    assert effects() == others
+    assert Batches.sizes == [1, 1]
+
+
+def test_nothing_to_number_is_nothing_numbered() -> None:
+    """Another relay was faster."""
+    services.relay_once()
+    assert sequencing.sequence_together(cursors=list(Cursor.objects.filter(subscriber=SEQUENCER)), limit=5) == 0
+
+
+def test_numbering_together_makes_what_was_read_before_worthless() -> None:
+    """A relay that has read the cursor before, and would claim it now, gets no lease."""
+    services.relay_once()
+    recorded(1)
+    as_read_before = Cursor.objects.get(subscriber=SEQUENCER, shard=3)
+    services.relay_once(only=[])
+    assert leases.claim(cursor=as_read_before) is None
+
+
+def test_numbering_together_is_all_or_nothing() -> None:
+    """It fails after the events have their numbers: none has one."""
+    services.relay_once()
+    recorded(2)
+    cursors = list(Cursor.objects.filter(subscriber=SEQUENCER))
+
+    def fail_to_move(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "lease_token + 1" in sql:
+            raise RuntimeError("here")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(fail_to_move), pytest.raises(RuntimeError):
+        sequencing.sequence_together(cursors=cursors, limit=100)
+    assert not OutboxEvent.objects.filter(position__isnull=False).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_cursors_are_moved_together_in_a_transaction_only() -> None:
+    """The effects belong into it."""
+    with pytest.raises(db.NotInTransaction):
+        leases.move_together(leases={leased("wire", shard=3): 0})

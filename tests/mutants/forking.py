@@ -10,6 +10,8 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from tests.servers import die_with_parent
+
 
 class TimedOut(Exception):
     """The copy, and what it had started, was killed."""
@@ -33,6 +35,7 @@ def in_a_copy(function: Callable[[], Any], *, timeout_seconds: float) -> Any:
 def _run(function: Callable[[], Any], writing: int) -> None:
     """Never returns: nothing that the process it was copied from would do at its end is done here."""
     os.setpgrp()
+    die_with_parent()
     try:
         answer = json.dumps(function()).encode()
         while answer:

@@ -13,6 +13,7 @@ import pytest
 from tests.mutants import cold, forking
 from tests.mutants.verdicts import Mutant, TestRun, Verdict
 from tests.mutants.warm import Warm
+from tests.servers import die_with_parent
 
 PYTEST = [
     "-q",
@@ -27,6 +28,7 @@ WARM_SECONDS = 4 * 3600
 
 
 def main(mutants_file: str, verdicts_file: str) -> None:
+    die_with_parent()
     mutants = [_read(line) for line in pathlib.Path(mutants_file).read_text().splitlines()]
     cold.preload()
     with tempfile.TemporaryDirectory(prefix="quittance-mutants-") as folder, open(verdicts_file, "a") as verdicts:
