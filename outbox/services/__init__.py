@@ -3,9 +3,10 @@
 from outbox.services.archiving import archive
 from outbox.services.forgetting import StillConfigured, forget
 from outbox.services.held import HeldEventNotFound, NotFirstInLine, requeue_held, skip_held
+from outbox.services.progress import Progress
 from outbox.services.reading import EventNotFound, find
 from outbox.services.record import record, shard_of
-from outbox.services.relay import Progress, drain, relay_for, relay_once, rest_after
+from outbox.services.relay import drain, relay_for, relay_once, rest_after
 from outbox.services.rewinding import (
     OnlyPublishersRewind,
     Rewind,

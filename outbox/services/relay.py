@@ -1,20 +1,19 @@
 """The relay: one pass numbers and delivers a batch of every shard that has work and that nobody else has leased."""
 
 import contextlib
-import dataclasses
 import logging
 import math
-import random
 import time
 from collections.abc import Collection, Iterable, Iterator
 
 from django.conf import settings
 
-from config.kernel.errors import Unavailable
 from config.kernel.prepared import Select
 from outbox.models import Cursor
-from outbox.services import delivery, leases, sequencing, together
+from outbox.services import delivery, leases, numbering, together
 from outbox.services.leases import Lease, LeaseLost
+from outbox.services.numbering import Beside
+from outbox.services.progress import Progress, ServedAt, by_turns
 from outbox.services.run import Stop
 from outbox.services.sequencing import LogCorrupted
 from outbox.subscribers import registry
@@ -26,42 +25,11 @@ REST_SHARE = 0.5
 MAX_REST_SECONDS = 1.0
 """How long to gather events after a pass that was not behind: this share of what the pass took, at most so long."""
 
-_unsequenced = Select(Cursor.objects.claimable().with_unsequenced_events())
 _undelivered = Select(Cursor.objects.claimable().with_undelivered_events())
 _failing = Select(Cursor.objects.filter(failures__gt=0))
 
-ServedAt = dict[int, float]
-"""When a relay served which cursor latest, by its id: monotonic seconds."""
-
 PATIENCE_SECONDS = 1.0
 """A subscriber that has taken longer than this leaves its other shards to the next pass: the others wait no longer."""
-
-
-@dataclasses.dataclass
-class Progress:
-    """How many events were numbered, delivered, newly held; how often a shard backed off or a lease was lost.
-
-    `moved` counts positions that cursors passed, events of no interest included; `full_batches` those that left more
-    behind them, as far as one can tell.
-    """
-
-    sequenced: int = 0
-    delivered: int = 0
-    held: int = 0
-    moved: int = 0
-    backed_off: int = 0
-    leases_lost: int = 0
-    full_batches: int = 0
-
-    @property
-    def did_something(self) -> bool:
-        """Whether another pass may find more to do."""
-        return bool(self.sequenced or self.delivered or self.moved)
-
-    def __iadd__(self, other: "Progress") -> "Progress":
-        for field in dataclasses.fields(self):
-            setattr(self, field.name, getattr(self, field.name) + getattr(other, field.name))
-        return self
 
 
 def never() -> bool:
@@ -75,21 +43,24 @@ def relay_once(
     batch_size: int | None = None,
     only: Collection[str] | None = None,
     served_at: ServedAt | None = None,
+    beside: Beside | None = None,
 ) -> Progress:
     """One pass: at most one batch per shard and subscriber, so that several relays share and a backlog stays fair.
 
     `only` names the subscribers to serve (default: all). With the `served_at` of the passes before, what one of them
-    had no time for comes first. `stop` is asked between batches, and between the events of a consumer. Database errors
-    other than deadlocks come out; what was leased then is free again after its lease.
+    had no time for comes first; in a backlog numbering goes on `beside` the deliveries. `stop` is asked between
+    batches, and between the events of a consumer. Database errors other than deadlocks come out; what was leased then
+    is free again after its lease.
     """
     size = batch_size or settings.OUTBOX_BATCH_SIZE
     subscribers = registry.configured()
     leases.create_missing_cursors(subscribers=subscribers.values())
-    progress = Progress()
-    _sequence_all(progress, size, stop)
     names = [name for name in subscribers if only is None or name in only]
     served = {name: subscribers[name] for name in names}
-    _Deliveries(progress, served, size, stop, {} if served_at is None else served_at).deliver_all()
+    progress = Progress()
+    served_at = ServedAt() if served_at is None else served_at
+    with numbering.of_a_pass(progress, batch_size=size, stop=stop, served_at=served_at, beside=beside):
+        _Deliveries(progress, served, size, stop, served_at).deliver_all()
     return progress
 
 
@@ -116,51 +87,20 @@ def rest_after(progress: Progress, *, pass_seconds: float) -> float:
     return 0 if progress.full_batches else min(pass_seconds * REST_SHARE, MAX_REST_SECONDS)
 
 
-def drain(*, stop: Stop = never, batch_size: int | None = None, only: Collection[str] | None = None) -> Progress:
+def drain(
+    *,
+    stop: Stop = never,
+    batch_size: int | None = None,
+    only: Collection[str] | None = None,
+    beside: Beside | None = None,
+) -> Progress:
     """Passes until nothing is left to do now, or `stop`; what backs off or another relay has leased stays."""
     total, served_at = Progress(), ServedAt()
     while True:
-        progress = relay_once(stop=stop, batch_size=batch_size, only=only, served_at=served_at)
+        progress = relay_once(stop=stop, batch_size=batch_size, only=only, served_at=served_at, beside=beside)
         total += progress
         if stop() or not progress.did_something:
             return total
-
-
-def _sequence_all(progress: Progress, batch_size: int, stop: Stop) -> None:
-    cursors = _unsequenced.all()
-    if len(cursors) > 1:
-        if _sequence_together(cursors, progress, batch_size):
-            return
-        cursors = _unsequenced.all()
-    random.shuffle(cursors)
-    for cursor in cursors:
-        if stop():
-            return
-        lease = leases.claim(cursor=cursor)
-        if lease is not None:
-            _sequence_one(lease, progress, batch_size)
-
-
-def _sequence_together(cursors: list[Cursor], progress: Progress, batch_size: int) -> bool:
-    """Whether that was all there is; else each shard gets a batch of its own."""
-    try:
-        sequenced = sequencing.sequence_together(cursors=cursors, limit=batch_size)
-    except (LogCorrupted, Unavailable) as error:
-        logger.warning("shards are numbered one by one: %s", error)
-        return False
-    progress += Progress(sequenced=sequenced)
-    return sequenced < batch_size
-
-
-def _sequence_one(lease: Lease, progress: Progress, batch_size: int) -> None:
-    try:
-        sequenced = sequencing.sequence(lease=lease, batch_size=batch_size)
-        progress += Progress(sequenced=sequenced, full_batches=int(sequenced >= batch_size))
-    except LeaseLost:
-        _note_lost(lease, progress)
-    except (LogCorrupted, Unavailable):
-        logger.exception("shard %d cannot be numbered", lease.shard)
-        _back_off(lease, progress)
 
 
 class _Deliveries:
@@ -182,7 +122,8 @@ class _Deliveries:
             return
         cursors = [cursor for cursor in _undelivered.all() if cursor.subscriber in self._subscribers]
         ailing = {cursor.subscriber for cursor in _failing.all()}
-        cursors = _by_turns(cursors, ailing, self._served_at)
+        # Who could not be reached lately comes last: each costs the others one timeout a pass.
+        cursors = sorted(by_turns(cursors, self._served_at), key=lambda cursor: cursor.subscriber in ailing)
         served: set[int] = set()
         for name in self._in_order(dict.fromkeys(cursor.subscriber for cursor in cursors), ailing):
             for group in together.groups([each for each in cursors if each.subscriber == name], limit=self._batch_size):
@@ -229,7 +170,7 @@ class _Deliveries:
         try:
             leases.give_back(lease=lease, position=lease.position)
         except LeaseLost:
-            _note_lost(lease, self._progress)
+            self._progress.note_lost(lease)
 
     def _deliver_one(self, cursor: Cursor) -> None:
         with self._timed([cursor]):
@@ -251,11 +192,11 @@ class _Deliveries:
                 has_held_events=has_held_events,
             )
         except LeaseLost:
-            _note_lost(lease, self._progress)
+            self._progress.note_lost(lease)
             return
         except LogCorrupted:
             logger.exception("shard %d cannot be read by %s", lease.shard, subscriber.name)
-            _back_off(lease, self._progress)
+            self._progress.back_off(lease)
             return
         self._progress += Progress(
             delivered=run.delivered, held=run.held, moved=run.moved, full_batches=int(run.moved >= self._batch_size)
@@ -273,26 +214,3 @@ class _Deliveries:
         self._served_at |= dict.fromkeys((cursor.pk for cursor in cursors), started)
         yield
         self._spent_seconds[cursors[0].subscriber] += time.monotonic() - started
-
-
-def _by_turns(cursors: list[Cursor], ailing: set[str], served_at: ServedAt) -> list[Cursor]:
-    """Longest unserved first, else in random order, for other relays are at it too.
-
-    Subscribers that could not be reached lately come last: each costs the others one timeout a pass.
-    """
-    random.shuffle(cursors)
-    return sorted(cursors, key=lambda cursor: (cursor.subscriber in ailing, served_at.get(cursor.pk, -math.inf)))
-
-
-def _back_off(lease: Lease, progress: Progress) -> None:
-    try:
-        leases.back_off(lease=lease)
-    except LeaseLost:
-        _note_lost(lease, progress)
-    else:
-        progress.backed_off += 1
-
-
-def _note_lost(lease: Lease, progress: Progress) -> None:
-    logger.warning("the lease of %s was lost to another relay, which goes on from there", lease)
-    progress.leases_lost += 1

@@ -10,6 +10,7 @@ from pytest_django.fixtures import Settings
 from outbox import services
 from outbox.models import Cursor
 from outbox.services import relay
+from outbox.services.progress import ServedAt
 from outbox.tests.support import Wire, aggregate, effects, record
 
 pytestmark = pytest.mark.django_db
@@ -95,7 +96,7 @@ def test_what_one_pass_has_no_time_for_comes_first_in_the_next(monkeypatch: pyte
     Wire.before_publish = lambda: time.sleep(0.03)
     sources = [aggregate(shard=shard) for shard in range(16)]
     of = {record(source)[0]: source.pk for source in sources}
-    served_at: relay.ServedAt = {}
+    served_at: ServedAt = {}
     while len({of[call[0]] for call in Wire.calls}) < len(sources):
         services.relay_once(only=["wire"], served_at=served_at, batch_size=1)
         of |= {record(source)[0]: source.pk for source in sources}

@@ -80,20 +80,22 @@ def test_what_must_come_before_a_batch_is_found_once_however_far_back() -> None:
     record(customer, 6)
     record(other, 6)
     OutboxEvent.objects.filter(aggregate_id=customer.pk, sequence=1).update(position=1)
-    found = sequencing._predecessors(unsequenced(customer, 4, 6) + unsequenced(other, 2))
+    found = sequencing._predecessors(unsequenced(customer, 4, 6) + unsequenced(other, 3))
     assert sorted((event.aggregate_id, event.sequence) for event in found) == sorted(
-        [(customer.pk, 2), (customer.pk, 3), (customer.pk, 5), (other.pk, 1)]
+        [(customer.pk, 2), (customer.pk, 3), (customer.pk, 5), (other.pk, 1), (other.pk, 2)]
     )
 
 
 @pytest.mark.django_db
 def test_the_first_event_that_is_missing_is_named() -> None:
-    """Not one that is there, nor a later one."""
-    customer = aggregate()
-    record(customer, 7)
-    OutboxEvent.objects.filter(aggregate_id=customer.pk, sequence__in=(4, 6)).delete()
-    with pytest.raises(LogCorrupted, match=f"^no event 4 of {customer.pk}, though a later one exists$"):
-        sequencing._predecessors(unsequenced(customer, 3, 5, 7))
+    """Not one that is there, nor a later one, nor one of a later aggregate."""
+    first, second = sorted((aggregate(), aggregate()), key=lambda each: each.pk)
+    for customer in (first, second):
+        record(customer, 7)
+    OutboxEvent.objects.filter(aggregate_id=first.pk, sequence__in=(4, 6)).delete()
+    OutboxEvent.objects.filter(aggregate_id=second.pk, sequence=2).delete()
+    with pytest.raises(LogCorrupted, match=f"^no event 4 of {first.pk}, though a later one exists$"):
+        sequencing._predecessors(unsequenced(first, 3, 5, 7) + unsequenced(second, 3))
 
 
 @pytest.mark.django_db
@@ -232,3 +234,15 @@ def test_the_backlog_is_read_through_its_index() -> None:
         plan = cursor.fetchall()
     assert "outbox_event_shard_position" in str(plan)
     assert "filesort" not in str(plan)
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif("connection.vendor != 'mysql'", reason="InnoDB's row formats")
+def test_the_log_keeps_room_for_positions() -> None:
+    """In another row format each number makes its row longer. A migration that makes the table anew must keep it."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT ROW_FORMAT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
+            [OutboxEvent._meta.db_table],
+        )
+        assert cursor.fetchone() == ("Redundant",)

@@ -12,6 +12,7 @@ from pytest_django.fixtures import Settings
 from outbox import services, tasks
 from outbox.management.commands import relay_outbox
 from outbox.services import nudging, turns
+from outbox.services.numbering import Beside
 from outbox.tests.support import Wire, aggregate, record
 from tests.faults import CONNECTION_LOST
 
@@ -113,7 +114,7 @@ def test_relay_outbox_takes_its_turn_only_after_a_pass_that_got_through(only: li
         raise OperationalError(*CONNECTION_LOST)
 
     with connection.execute_wrapper(fail):
-        relay_outbox.Command()._pass(threading.Event(), options, {})
+        relay_outbox.Command()._pass(threading.Event(), options, {}, Beside())
     assert cache.get(turns.TURN_KEY) is None
-    relay_outbox.Command()._pass(threading.Event(), options, {})
+    relay_outbox.Command()._pass(threading.Event(), options, {}, Beside())
     assert (cache.get(turns.TURN_KEY) is not None) == takes

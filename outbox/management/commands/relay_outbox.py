@@ -15,7 +15,8 @@ from config.kernel.errors import Unavailable
 from config.management.stopping import told_to_stop
 from outbox import services
 from outbox.services import Progress, turns
-from outbox.services.relay import ServedAt
+from outbox.services.numbering import Beside
+from outbox.services.progress import ServedAt
 from outbox.subscribers import registry
 
 logger = logging.getLogger(__name__)
@@ -46,9 +47,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self._check(options)
         stopping = told_to_stop()
-        if options["once"]:
-            sys.exit(self._once(stopping, options))
-        self._forever(stopping, options)
+        with Beside() as beside:
+            if options["once"]:
+                sys.exit(self._once(stopping, options, beside))
+            self._forever(stopping, options, beside)
 
     def _check(self, options: dict[str, Any]) -> None:
         if options["batch_size"] is not None and options["batch_size"] < 1:
@@ -59,10 +61,13 @@ class Command(BaseCommand):
         if options["json"] and not options["once"]:
             raise CommandError("--json needs --once", returncode=EXIT_USAGE)
 
-    def _once(self, stopping: threading.Event, options: dict[str, Any]) -> int:
+    def _once(self, stopping: threading.Event, options: dict[str, Any], beside: Beside) -> int:
         try:
             progress = services.drain(
-                stop=stopping.is_set, batch_size=options["batch_size"], only=options["subscriber"]
+                stop=stopping.is_set,
+                batch_size=options["batch_size"],
+                only=options["subscriber"],
+                beside=beside,
             )
             standing = services.status()
         except (OperationalError, InterfaceError, Unavailable) as error:
@@ -77,15 +82,15 @@ class Command(BaseCommand):
             self.stdout.write(_summary(progress))
         return EXIT_WORK_LEFT if left else EXIT_NOTHING_LEFT
 
-    def _forever(self, stopping: threading.Event, options: dict[str, Any]) -> None:
+    def _forever(self, stopping: threading.Event, options: dict[str, Any], beside: Beside) -> None:
         logger.info("relaying; INT or TERM stops after the batch at hand")
         served_at: ServedAt = {}
         while not stopping.is_set():
-            wait_seconds = self._pass(stopping, options, served_at)
+            wait_seconds = self._pass(stopping, options, served_at, beside)
             stopping.wait(wait_seconds)
         logger.info("stopped")
 
-    def _pass(self, stopping: threading.Event, options: dict[str, Any], served_at: ServedAt) -> float:
+    def _pass(self, stopping: threading.Event, options: dict[str, Any], served_at: ServedAt, beside: Beside) -> float:
         """One pass; how long to wait before the next, in seconds."""
         started = time.monotonic()
         try:
@@ -94,6 +99,7 @@ class Command(BaseCommand):
                 batch_size=options["batch_size"],
                 only=options["subscriber"],
                 served_at=served_at,
+                beside=beside,
             )
         except (OperationalError, InterfaceError, Unavailable) as error:
             logger.error("pass broken off, trying again: %s", error)
