@@ -1,4 +1,5 @@
 import itertools
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -155,3 +156,43 @@ def test_a_deadlock_at_any_statement_that_commits_itself_loses_no_event() -> Non
             services.drain()
         assert next(updates) > victim
         assert (Wire.sent, effects()) == (ids, ids)
+
+
+@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has no row locks")
+@pytest.mark.django_db(transaction=True)
+def test_a_cursor_that_somebody_has_locked_is_not_waited_for() -> None:
+    """It may be a relay whose host is gone in the midst of a transaction: claims find it taken at once."""
+    cursor = _cursor("effects", 3)
+    is_locked, is_over = threading.Event(), threading.Event()
+
+    @db.transaction(idempotent=False)
+    def keep_locked() -> None:
+        Cursor.objects.select_for_update().get(pk=cursor.pk)
+        is_locked.set()
+        is_over.wait(timeout=30)
+
+    def claim() -> tuple[object, object]:
+        try:
+            is_locked.wait(timeout=30)
+            return leases.claim(cursor=cursor), leases.claim_together(cursors=[cursor])
+        finally:
+            is_over.set()
+
+    assert all_at_once([keep_locked, claim])[1] == (None, [])
+    assert leases.claim(cursor=cursor) is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_found_free_stays_locked_until_it_is_claimed() -> None:
+    """Else two relays would find the same cursors free, and both think that they have them."""
+    cursors = [_cursor("effects", shard) for shard in (3, 5)]
+    within: list[bool] = []
+
+    def look(execute: Callable[..., Any], *rest: Any) -> Any:
+        within.append(connection.in_atomic_block)
+        return execute(*rest)
+
+    with connection.execute_wrapper(look):
+        assert len(leases.claim_together(cursors=cursors)) == 2
+    assert len(within) >= 2
+    assert all(within)
