@@ -218,6 +218,24 @@ def test_a_consumer_of_batches_takes_a_single_shard_s_batch_at_once(batches: Non
     assert effects() == ids
 
 
+def test_a_batch_takes_effect_and_moves_its_cursor_past_all_of_it_in_one_commit(batches: None) -> None:
+    """The relay dies after that, before it gives the lease back: nothing takes effect twice."""
+    ids = record(aggregate(shard=3), 5)
+    services.drain(only=[])
+
+    def die_giving_back(execute: Callable[..., Any], sql: str, *rest: Any) -> Any:
+        if "lease_expires_at = NULL" in sql:
+            raise RuntimeError("killed")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(die_giving_back), pytest.raises(RuntimeError):
+        services.relay_once()
+    Cursor.objects.update(lease_expires_at=None)
+    services.drain()
+    assert effects() == ids
+    assert Batches.sizes == [5]
+
+
 def test_a_consumer_of_batches_goes_one_by_one_past_an_aggregate_that_is_held(batches: None) -> None:
     """What follows a held event queues behind it; the other aggregate of the shard goes on."""
     blocked, free = aggregate(shard=3), aggregate(shard=3)
