@@ -95,6 +95,10 @@ class ArchivedEvent(LoggedEvent):
         ]
 
 
+SQLITE_TIME = "%Y-%m-%d %H:%M:%f000"
+"""The database's time there, with the six digits of what is stored: SQLite compares texts."""
+
+
 class DatabaseNow(models.Func):
     """The database's time in UTC. On MariaDB Django's own `Now()` is local time, which jumps twice a year."""
 
@@ -102,10 +106,8 @@ class DatabaseNow(models.Func):
     output_field = models.DateTimeField()
 
     def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:
-        """Six digits, as in what is stored: SQLite compares texts."""
-        return self.as_sql(
-            compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')", **context
-        )
+        template = "STRFTIME('{}', 'NOW')".format(SQLITE_TIME.replace("%", "%%%%"))
+        return self.as_sql(compiler, connection, template=template, **context)
 
 
 def seconds_from_now(seconds: float) -> models.Expression:

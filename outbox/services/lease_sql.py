@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection
 
-from outbox.models import Cursor
+from outbox.models import SQLITE_TIME, Cursor
 
 _TABLE = Cursor._meta.db_table
 _LOCK_WAIT_TIMEOUT = 1205
 
-_NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW')"}
+_SQLITE_TIME = SQLITE_TIME.replace("%", "%%")
+_NOW = {"mysql": "UTC_TIMESTAMP(6)", "sqlite": f"STRFTIME('{_SQLITE_TIME}', 'NOW')"}
 _LATER = {
     "mysql": "UTC_TIMESTAMP(6) + INTERVAL %(seconds)s * 1000000 MICROSECOND",
-    "sqlite": "STRFTIME('%%Y-%%m-%%d %%H:%%M:%%f000', 'NOW', %(seconds)s || ' seconds')",
+    "sqlite": f"STRFTIME('{_SQLITE_TIME}', 'NOW', %(seconds)s || ' seconds')",
 }
 _WITHOUT_WAITING = {"mysql": "SET STATEMENT innodb_lock_wait_timeout = 0 FOR", "sqlite": ""}
 """A row that is locked is in somebody's hands: perhaps of a relay whose host is gone in the midst of a transaction, and

@@ -53,7 +53,7 @@ class Beside:
 
 
 def _with_own_connection(work: Callable[[Stop], None], stop: Stop) -> None:
-    """As old as any at most, and not kept after an error: it may lead to a server that writes no more."""
+    """It is given up when it is too old, and after an error: it may lead to a server that writes no more."""
     connection.close_if_unusable_or_obsolete()
     try:
         work(stop)
@@ -79,11 +79,11 @@ def of_a_pass(
     left = numbering.together()
     is_backlog = bool(left and numbering.progress.sequenced)
     if beside is not None and is_backlog and connection.vendor != "sqlite":
-        with beside.run(lambda is_over: numbering.each(left, lambda: is_over() or stop())):
+        with beside.run(lambda is_over: numbering.each(left, stop, is_over)):
             yield
         numbering.progress.full_batches += 1  # of what was numbered beside them, the deliveries knew nothing
     else:
-        numbering.each(left, stop)
+        numbering.each(left, stop, is_over=stop)
         yield
     progress += numbering.progress
 
@@ -109,14 +109,16 @@ class _Numbering:
         self.progress += Progress(sequenced=sequenced)
         return [] if sequenced < self._batch_size else _unsequenced.all()
 
-    def each(self, cursors: list[Cursor], stop: Stop) -> None:
-        """Those longest without come first, one at least, until all have had a batch or `stop`."""
+    def each(self, cursors: list[Cursor], stop: Stop, is_over: Stop) -> None:
+        """Those longest without come first, until all have had a batch or `stop`; one at least before it `is_over`."""
         for cursor in by_turns(cursors, self._served_at):
+            if stop():
+                return
             self._served_at[cursor.pk] = time.monotonic()
             lease = leases.claim(cursor=cursor)
             if lease is not None:
                 self._one(lease)
-            if stop():
+            if is_over():
                 return
 
     def _one(self, lease: Lease) -> None:

@@ -14,6 +14,8 @@ from outbox.tests.support import Wire, aggregate, assert_log_is_sound, effects, 
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+on_a_server = pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+
 SHARDS_WITH_WORK = 8
 
 
@@ -26,7 +28,7 @@ def test_a_backlog_arrives_whole_and_in_order() -> None:
     _assert_all_arrived(lines)
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_events_are_numbered_while_others_are_being_sent() -> None:
     """The publisher waits until two more shards have had a batch than when it was called."""
     lines = _backlog()
@@ -44,7 +46,7 @@ def test_events_are_numbered_while_others_are_being_sent() -> None:
     _assert_all_arrived(lines)
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_numbering_stops_when_the_deliveries_are_over_and_goes_on_with_others_in_the_next_pass() -> None:
     """Each pass has numbered a batch of all and one shard at least; no shard waits for another to be done."""
     _backlog()
@@ -60,7 +62,7 @@ def test_numbering_stops_when_the_deliveries_are_over_and_goes_on_with_others_in
     assert len(begun) == SHARDS_WITH_WORK
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_what_was_numbered_beside_the_deliveries_is_not_rested_on() -> None:
     """None of it fills a batch, and none of it was delivered in this pass."""
     for shard in range(SHARDS_WITH_WORK):
@@ -70,7 +72,7 @@ def test_what_was_numbered_beside_the_deliveries_is_not_rested_on() -> None:
     assert services.rest_after(progress, pass_seconds=1) == 0
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_a_lost_connection_of_the_numbering_is_made_again() -> None:
     """Nothing is lost, nothing is numbered twice; a shard whose claim got no answer waits for its lease to run out."""
     lines = _backlog()
@@ -92,7 +94,7 @@ def test_a_lost_connection_of_the_numbering_is_made_again() -> None:
     _assert_all_arrived(lines)
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_an_error_of_the_numbering_comes_out_and_its_connection_is_not_kept() -> None:
     """As after a failover to another server: the old one refuses to be written to."""
     lines = _backlog()
@@ -106,7 +108,7 @@ def test_an_error_of_the_numbering_comes_out_and_its_connection_is_not_kept() ->
     _assert_all_arrived(lines)
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_its_connection_goes_with_it() -> None:
     """Whether it had anything to do or not."""
     _backlog()
@@ -118,7 +120,7 @@ def test_its_connection_goes_with_it() -> None:
     assert _comes_true(lambda: not _others())
 
 
-@pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has one writer at a time")
+@on_a_server
 def test_when_the_deliveries_fail_the_numbering_has_ended_too(caplog: pytest.LogCaptureFixture) -> None:
     """Their error comes out, that of the numbering is logged, and no thread works on behind the caller's back."""
     lines = _backlog()

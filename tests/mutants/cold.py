@@ -43,25 +43,18 @@ def preload() -> None:
             """It needs the settings: each copy loads it by itself."""
 
 
-def passing(mutants: list[Mutant], runs: list[TestRun], arguments: list[str], snapshot: str) -> list[TestRun]:
-    """Those that pass on a module as it is: else mutants could die of how they are run.
-
-    Raises SystemExit when the process ends with no answer, or when no test passes.
-    """
+def check_that_no_change_is_not_killed(
+    mutants: list[Mutant], runs: list[TestRun], arguments: list[str], snapshot: str
+) -> None:
+    """All their tests on a module as it is: else mutants could die of how they are run."""
     if not mutants:
-        return runs
+        return
     chosen = list(dict.fromkeys(run for mutant in mutants for run in tests_for(mutant, runs)))
     unchanged = dataclasses.replace(mutants[0], source=pathlib.Path(mutants[0].module).read_text())
     timeout = 60 + limit_for(chosen)
-    failed = forking.in_a_copy(lambda: _failing(unchanged, chosen, arguments, snapshot), timeout_seconds=timeout)
-    if failed is None:
-        raise SystemExit("The process ends without any change.")
-    left_out = {run for run in chosen if _function(run.test) in {_function(test) for test in failed}}
-    if len(left_out) == len(chosen):
-        raise SystemExit(f"{failed[0]} and all others fail without any change.")
-    for test in failed:
-        print(f"left out, as it fails without any change: {test}", file=sys.stderr, flush=True)
-    return [run for run in runs if run not in left_out]
+    killer = forking.in_a_copy(lambda: _killer(unchanged, chosen, arguments, snapshot), timeout_seconds=timeout)
+    if killer != "":
+        raise SystemExit(f"{killer} fails without any change.")
 
 
 def try_all(
@@ -98,29 +91,23 @@ def tests_for(mutant: Mutant, runs: list[TestRun]) -> list[TestRun]:
 
 
 def _killer(mutant: Mutant, chosen: list[TestRun], arguments: list[str], snapshot: str) -> str:
-    failed = _failing(mutant, chosen, [*arguments, "--exitfirst"], snapshot)
-    return failed[0] if failed else ""
-
-
-def _failing(mutant: Mutant, chosen: list[TestRun], arguments: list[str], snapshot: str) -> list[str]:
-    """The tests, or how pytest ends when that is not by one."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # A mutant that cannot be imported says so there.
     sys.meta_path.insert(0, _Finder(mutant))
     _use_snapshot(snapshot)
     watcher = _Watcher({run.test for run in chosen})
     files = dict.fromkeys(run.test.partition("::")[0] for run in chosen)
-    status = pytest.main([*arguments, *files], plugins=[watcher])
-    return [] if status == pytest.ExitCode.OK else watcher.failed or [f"pytest ends with {status!r}"]
+    status = pytest.main([*arguments, "--exitfirst", *files], plugins=[watcher])
+    return "" if status == pytest.ExitCode.OK else watcher.failed or f"pytest ends with {status!r}"
 
 
 class _Watcher:
-    """Runs only the chosen tests, and remembers which have failed.
+    """Runs only the chosen tests, and remembers which has failed.
 
     Chosen by function: a mutant may change the parameters that stand in a test's name.
     """
 
     def __init__(self, chosen: set[str]) -> None:
-        self.failed: list[str] = []
+        self.failed = ""
         self._chosen = {_function(test) for test in chosen}
 
     @pytest.hookimpl(trylast=True)
@@ -129,7 +116,7 @@ class _Watcher:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self.failed.append(report.nodeid)
+            self.failed = self.failed or report.nodeid
 
 
 def _function(test: str) -> str:

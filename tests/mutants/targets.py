@@ -31,6 +31,11 @@ class Target:
     """The functions that are mutated; all of them when empty."""
 
 
+def _sequencing(module: str, nearest: str) -> Target:
+    tests = (f"outbox/tests/{nearest}", *OUTBOX)
+    return Target(f"outbox/services/{module}.py", "sequencing", tests, on_mariadb=OUTBOX)
+
+
 TARGETS = (
     Target("invoices/states.py", "states", ("invoices/tests/test_states.py", *INVOICES)),
     Target("payments/states.py", "states", ("payments/tests/test_states.py", *PAYMENTS)),
@@ -52,19 +57,10 @@ TARGETS = (
     Target("config/api/idempotency_header.py", "idempotency", KEYS),
     Target("payments/providers/simulated/signing.py", "signatures", SIGNATURES),
     Target("payments/providers/simulated/adapter.py", "signatures", SIGNATURES, only=VERIFYING),
-    Target("outbox/services/record.py", "sequencing", ("outbox/tests/test_record.py", *OUTBOX), on_mariadb=OUTBOX),
-    Target(
-        "outbox/services/sequencing.py", "sequencing", ("outbox/tests/test_sequencing.py", *OUTBOX), on_mariadb=OUTBOX
-    ),
-    Target(
-        "outbox/services/numbering_sql.py",
-        "sequencing",
-        ("outbox/tests/test_sequencing.py", *OUTBOX),
-        on_mariadb=OUTBOX,
-    ),
-    Target("outbox/services/lease_sql.py", "sequencing", ("outbox/tests/test_leases.py", *OUTBOX), on_mariadb=OUTBOX),
-    Target("outbox/services/leases.py", "sequencing", ("outbox/tests/test_leases.py", *OUTBOX), on_mariadb=OUTBOX),
-    Target(
-        "outbox/services/consuming.py", "sequencing", ("outbox/tests/test_consumers.py", *OUTBOX), on_mariadb=OUTBOX
-    ),
+    _sequencing("record", "test_record.py"),
+    _sequencing("sequencing", "test_sequencing.py"),
+    _sequencing("numbering_sql", "test_sequencing.py"),
+    _sequencing("lease_sql", "test_leases.py"),
+    _sequencing("leases", "test_leases.py"),
+    _sequencing("consuming", "test_consumers.py"),
 )

@@ -43,7 +43,8 @@ def main(mutants_file: str, verdicts_file: str) -> None:
         runs = [TestRun.from_json(each) for each in answer["runs"]]
         left = [mutant for mutant in mutants if mutant.number in answer["cold"]]
         arguments = [*PYTEST, *_reusing()]
-        cold.try_all(left, cold.passing(left, runs, arguments, snapshot), arguments, snapshot, tell)
+        cold.check_that_no_change_is_not_killed(left, runs, arguments, snapshot)
+        cold.try_all(left, runs, arguments, snapshot, tell)
 
 
 def _read(line: str) -> Mutant:

@@ -12,10 +12,8 @@ from payments.states import DisputeStatus, PaymentStatus, RefundStatus
 from tests.architecture.source import ROOT
 from tests.simulation.moves import MOVES
 
-FIRST = pytest.mark.xdist_group("simulation")
-"""Groups are begun first: the two that take longest must not be what the other workers wait for in the end."""
-MANY_SHORT = pytest.param(1, 1020, 10, 900, id="1-1020", marks=FIRST)
-FEW_LONG = pytest.param(1101, 100, 50, 100, id="1101-1200", marks=FIRST)
+MANY_SHORT = pytest.param(1, 1020, 10, 900, id="1-1020")
+FEW_LONG = pytest.param(1101, 100, 50, 100, id="1101-1200")
 LONG = [
     pytest.param(first, 1250, 50, 1250, id=f"{first}-{first + 1249}", marks=pytest.mark.long)
     for first in range(1, 10_000, 1250)

@@ -16,9 +16,9 @@ import time_machine
 from django.db import connection
 
 from config.kernel import ids
+from outbox.models import SQLITE_TIME
 
 EPOCH = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).timestamp()
-_SQL_FORMAT = "%Y-%m-%d %H:%M:%f000"
 
 
 class VirtualTime:
@@ -60,7 +60,7 @@ class VirtualTime:
         database.create_function("STRFTIME", -1, self._strftime)
 
     def _strftime(self, template: str, moment: str, *modifiers: str) -> str:
-        assert (template, moment) == (_SQL_FORMAT, "NOW"), (template, moment)
+        assert (template, moment) == (SQLITE_TIME, "NOW"), (template, moment)
         seconds = sum(float(modifier.removesuffix(" seconds")) for modifier in modifiers)
         at = datetime.datetime.fromtimestamp(self._now + seconds, datetime.UTC)
         return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03}000"
