@@ -33,10 +33,19 @@ class Principal:
         """The merchant or the customer, never the credential, so a rotated key still finds what the old one did."""
         return f"customer:{self.id}" if self.kind == "customer" else MERCHANT
 
+    def sees(self, customer_id: str | None) -> bool:
+        """Whether what belongs to this customer exists for whoever asks; for customers what is nobody's does not."""
+        return self.kind != "customer" or self.id == customer_id
+
     @property
     def is_authenticated(self) -> bool:
         """What Django REST framework asks of a request's user."""
         return True
+
+
+def customer(customer_id: str) -> Principal:
+    """Somebody who has signed in and sees what is theirs: `id` is the customer's, "cus_…". Scopes are for back ends."""
+    return Principal(kind="customer", id=customer_id)
 
 
 def system(name: str) -> Principal:

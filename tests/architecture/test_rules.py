@@ -36,7 +36,7 @@ MAY_READ_THE_WALL_CLOCK = {
     "billing/backends.py": "how often a password was tried",
     "billing/authentication.py": "credentials: a test clock must not bring a revoked one back",
     "billing/management/commands/create_api_key.py": "credentials",
-    "billing/services.py": "credentials",
+    "billing/services/api_keys.py": "credentials",
     "payments/providers/simulated/simulator/delivery.py": "the provider's own world, and its signatures",
     "payments/providers/simulated/simulator/server.py": "the provider's own world",
     "payments/services/outcomes.py": "how long the provider remembers a key",

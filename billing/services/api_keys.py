@@ -1,4 +1,4 @@
-"""Every write to accounts and keys. Times here are wall time: a test clock must not bring a revoked credential back."""
+"""Every write to API keys. Times here are wall time: a test clock must not bring a revoked credential back."""
 
 import base64
 import dataclasses
