@@ -3,6 +3,7 @@
 from config.settings.admin import *  # noqa: F403
 from config.settings.api import *  # noqa: F403
 from config.settings.apps import *  # noqa: F403
+from config.settings.billing import *  # noqa: F403
 from config.settings.celery import *  # noqa: F403
 from config.settings.clock import *  # noqa: F403
 from config.settings.database import *  # noqa: F403

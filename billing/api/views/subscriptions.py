@@ -1,0 +1,201 @@
+"""Subscriptions over HTTP: parse, one service call, translate."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from rest_framework import generics
+from rest_framework.exceptions import ValidationError
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from billing import services
+from billing.api.filters import SubscriptionFilter
+from billing.api.serializers import subscriptions as serializers
+from billing.models import Subscription
+from config.api import idempotency_header
+from config.api.idempotency import Created
+from config.api.permissions import principal_of
+
+READ, WRITE = "subscriptions:read", "subscriptions:write"
+_CREATED = {201: serializers.SubscriptionSerializer, 200: serializers.SubscriptionSerializer}
+_SHOWN = {200: serializers.SubscriptionSerializer}
+
+
+def customer_of(request: Request, sent: dict[str, Any]) -> str:
+    """Whoever signed in, or whom a back end names; what a customer says of another is that one's, and not found."""
+    principal = principal_of(request)
+    customer: str | None = sent.get("customer") or (principal.id if principal.kind == "customer" else None)
+    if customer is None:
+        raise ValidationError({"customer": "Send the id of a customer, cus_…"}, code="required")
+    return customer
+
+
+def _begin(request: Request, operation: str, begin: Callable[..., Created[Subscription]]) -> Response:
+    body = serializers.SubscriptionInput(data=request.data)
+    body.is_valid(raise_exception=True)
+    created = begin(
+        actor=principal_of(request),
+        new=body.to_new(customer_of(request, body.validated_data)),
+        key=idempotency_header.optional(request, operation),
+    )
+    return idempotency_header.answer(created, serializers.SubscriptionSerializer)
+
+
+class _Subscriptions(generics.ListAPIView[Subscription]):
+    """What whoever asks can see."""
+
+    queryset = Subscription.objects.select_related("plan_version", "next_plan_version")
+    serializer_class = serializers.SubscriptionSummarySerializer
+    filterset_class = SubscriptionFilter
+    page_by = ["id"]
+
+    def get_queryset(self) -> QuerySet[Subscription]:
+        return super().get_queryset().visible_to(principal_of(self.request))  # type: ignore[attr-defined,no-any-return]
+
+
+@extend_schema_view(get=extend_schema(operation_id="subscriptions_list", summary="List subscriptions, newest first"))
+class SubscriptionList(_Subscriptions):
+    """Subscriptions: list and create."""
+
+    body_names_objects = True
+    required_scopes = {"GET": READ, "POST": WRITE}
+    customer_methods = {"GET", "POST"}
+
+    @extend_schema(
+        operation_id="subscriptions_create",
+        summary="Subscribe to a plan; the first invoice is charged at once",
+        request=serializers.SubscriptionInput,
+        responses=_CREATED,
+    )
+    def post(self, request: Request) -> Response:
+        return _begin(request, "subscriptions.create", services.subscribe)
+
+
+@extend_schema_view(get=extend_schema(operation_id="subscriptions_mine", summary="List one's own subscriptions"))
+class SubscriptionsMine(_Subscriptions):
+    """Of whoever signed in."""
+
+    required_scopes = {"GET": READ}
+    customer_methods = {"GET"}
+
+
+class SubscriptionTrial(APIView):
+    """Starting a trial."""
+
+    body_names_objects = True
+    required_scopes = {"POST": WRITE}
+    customer_methods = {"POST"}
+
+    @extend_schema(
+        operation_id="subscriptions_trial",
+        summary="Start the trial of a plan",
+        request=serializers.SubscriptionInput,
+        responses=_CREATED,
+    )
+    def post(self, request: Request) -> Response:
+        return _begin(request, "subscriptions.trial", services.start_trial)
+
+
+class SubscriptionDetail(APIView):
+    """One subscription."""
+
+    required_scopes = {"GET": READ, "PUT": WRITE, "PATCH": WRITE, "DELETE": WRITE}
+    customer_methods = {"GET", "PUT", "PATCH", "DELETE"}
+
+    @extend_schema(
+        operation_id="subscriptions_retrieve",
+        summary="Get a subscription with its latest invoices and events",
+        responses=_SHOWN,
+    )
+    def get(self, request: Request, subscription_id: str) -> Response:
+        found = services.find_subscription(subscription_id, principal_of(request))
+        return Response(serializers.SubscriptionSerializer(found).data)
+
+    @extend_schema(
+        operation_id="subscriptions_change_plan",
+        summary="Change to another plan of the family",
+        request=serializers.PlanChangeInput,
+        responses=_SHOWN,
+    )
+    def patch(self, request: Request, subscription_id: str) -> Response:
+        body = serializers.PlanChangeInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        data = body.validated_data
+        changed = services.change_plan(
+            actor=principal_of(request),
+            subscription_id=subscription_id,
+            plan_id=data["plan"],
+            when=data.get("when"),
+            reason=data["reason"],
+        )
+        return Response(serializers.SubscriptionSerializer(changed).data)
+
+    @extend_schema(
+        operation_id="subscriptions_put_plan",
+        summary="As PATCH",
+        request=serializers.PlanChangeInput,
+        responses=_SHOWN,
+    )
+    def put(self, request: Request, subscription_id: str) -> Response:
+        return self.patch(request, subscription_id)
+
+    @extend_schema(
+        operation_id="subscriptions_delete",
+        summary="Cancel a subscription now, or when its period ends",
+        parameters=[
+            OpenApiParameter("when", enum=[each.value for each in services.When], description="Default: now."),
+            OpenApiParameter("reason", description="Why."),
+        ],
+        responses=_SHOWN,
+    )
+    def delete(self, request: Request, subscription_id: str) -> Response:
+        return _cancel(request, subscription_id, request.query_params.dict())
+
+
+class SubscriptionCancel(APIView):
+    """Canceling a subscription."""
+
+    required_scopes = {"POST": WRITE}
+    customer_methods = {"POST"}
+
+    @extend_schema(
+        operation_id="subscriptions_cancel",
+        summary="Cancel a subscription now, or when its period ends",
+        request=serializers.CancelSubscriptionInput,
+        responses=_SHOWN,
+    )
+    def post(self, request: Request, subscription_id: str) -> Response:
+        return _cancel(request, subscription_id, request.data)
+
+
+def _cancel(request: Request, subscription_id: str, sent: Any) -> Response:
+    body = serializers.CancelSubscriptionInput(data=sent)
+    body.is_valid(raise_exception=True)
+    canceled = services.cancel_subscription(
+        actor=principal_of(request), subscription_id=subscription_id, **body.validated_data
+    )
+    return Response(serializers.SubscriptionSerializer(canceled).data)
+
+
+class SubscriptionReactivate(APIView):
+    """Taking back that a subscription is to be canceled."""
+
+    required_scopes = {"POST": WRITE}
+    customer_methods = {"POST"}
+
+    @extend_schema(
+        operation_id="subscriptions_reactivate",
+        summary="Let a subscription go on that was to end with its period",
+        request=serializers.ReactivateInput,
+        responses=_SHOWN,
+    )
+    def post(self, request: Request, subscription_id: str) -> Response:
+        body = serializers.ReactivateInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        going_on = services.reactivate_subscription(
+            actor=principal_of(request), subscription_id=subscription_id, reason=body.validated_data["reason"]
+        )
+        return Response(serializers.SubscriptionSerializer(going_on).data)

@@ -1,0 +1,50 @@
+"""How much of a plan's features was used."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from billing.models.subscriptions import Subscription
+from config.api.idempotency import IdempotentModel
+from config.kernel.fields import ExactCharField, PrefixedIdField
+from outbox.models import EventSource
+
+
+class UsageCounter(EventSource):
+    """What one subscription has used of one feature in one period. Raised by one conditional statement.
+
+    `closed_at` is set by the renewal that bills what was used over the limit: from then on nothing is added.
+    """
+
+    id = PrefixedIdField(prefix="usg")
+    subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="usage")
+    feature = ExactCharField(max_length=50)
+    period = models.PositiveIntegerField()
+    used = models.PositiveBigIntegerField(default=0)
+    closed_at = models.DateTimeField(null=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["subscription", "period", "feature"], name="billing_usage_counter_feature")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.feature} of {self.subscription_id}/{self.period}"
+
+
+class UsageRecord(IdempotentModel):
+    """One use: what was added, and what the counter stood at then. Only ever inserted."""
+
+    id = PrefixedIdField(prefix="use")
+    counter = models.ForeignKey(UsageCounter, on_delete=models.PROTECT, related_name="records")
+    delta = models.PositiveBigIntegerField()
+    used_after = models.PositiveBigIntegerField()
+    actor = ExactCharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        indexes = [models.Index(fields=["counter", "id"], name="billing_usage_record_counter")]
+
+    def __str__(self) -> str:
+        return f"{self.delta} ({self.id})"

@@ -1,0 +1,36 @@
+"""When periods begin and end: whole cycles from an anchor, in somebody's calendar."""
+
+import datetime
+import zoneinfo
+
+from dateutil.relativedelta import relativedelta
+
+from billing.models import Cycle
+
+_LENGTHS = {
+    Cycle.DAY: relativedelta(days=1),
+    Cycle.WEEK: relativedelta(weeks=1),
+    Cycle.MONTH: relativedelta(months=1),
+    Cycle.QUARTER: relativedelta(months=3),
+    Cycle.YEAR: relativedelta(years=1),
+}
+DAYS = {Cycle.DAY: 1, Cycle.WEEK: 7, Cycle.MONTH: 30, Cycle.QUARTER: 91, Cycle.YEAR: 365}
+"""Roughly, to tell which of two plans costs more in the same time."""
+
+
+def boundary(*, anchored_at: datetime.datetime, cycle: str, cycles: int, time_zone: str) -> datetime.datetime:
+    """The instant `cycles` cycles after the anchor, at the anchor's time of day on the clocks of `time_zone`, UTC.
+
+    A day that a month does not have is its last one, always counted from the anchor: 31 January, 28 February, 31 March.
+    An hour that the clocks leave out is the one after it; of one that comes twice it is the first.
+    """
+    if cycles == 0:
+        return anchored_at
+    zone = zoneinfo.ZoneInfo(time_zone)
+    local = anchored_at.astimezone(zone).replace(tzinfo=None, fold=0)
+    return (local + _LENGTHS[Cycle(cycle)] * cycles).replace(tzinfo=zone).astimezone(datetime.UTC)
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether it is an IANA name such as Europe/Berlin."""
+    return name in zoneinfo.available_timezones()

@@ -1,0 +1,84 @@
+"""Somebody ends a subscription, now or when its period ends, and may take the latter back."""
+
+import enum
+
+from billing import events
+from billing.models import Subscription
+from billing.services import charging, locks, metering, moving
+from billing.states import SubscriptionStatus
+from config.api.principals import Principal
+from config.kernel import db
+from config.kernel.errors import Conflict, ForbiddenTransition
+
+
+class When(enum.StrEnum):
+    NOW = "now"
+    PERIOD_END = "period_end"
+
+
+class CancelScheduled(Conflict):
+    """Subscription {subscription_id} is canceled when its period ends already."""
+
+    code = "cancel_scheduled"
+
+
+class NotScheduled(Conflict):
+    """Subscription {subscription_id} is not about to be canceled."""
+
+    code = "cancel_not_scheduled"
+
+
+@db.transaction(idempotent=False)
+def cancel_subscription(
+    *,
+    actor: Principal,
+    subscription_id: str,
+    when: When = When.NOW,
+    reason: str = "",
+    void_open_invoices: bool = False,
+) -> Subscription:
+    """End it now or when its period ends. What is owed stays owed unless `void_open_invoices`; a pending one owes nothing.
+
+    Raises SubscriptionNotFound, CancelScheduled, and ForbiddenTransition once it has ended.
+    """
+    subscription = locks.lock(subscription_id, actor)
+    if subscription.ended_at is not None:
+        raise ForbiddenTransition(
+            action="cancel", resource="subscription", status=subscription.status, id=subscription.id
+        )
+    subscription.voids_open_invoices = void_open_invoices or subscription.status == SubscriptionStatus.PENDING
+    if when == When.NOW or subscription.status in (SubscriptionStatus.PENDING, SubscriptionStatus.UNPAID):
+        end_now(subscription, actor=actor, reason=reason)
+        return subscription
+    if subscription.cancels_at_period_end:
+        raise CancelScheduled(subscription_id=subscription.id)
+    subscription.cancels_at_period_end, subscription.cancel_reason = True, reason
+    moving.note(subscription, events.SubscriptionCancelScheduled, actor=actor, reason=reason)
+    return subscription
+
+
+@db.transaction(idempotent=False)
+def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: str = "") -> Subscription:
+    """It goes on after all. Raises SubscriptionNotFound, NotScheduled, and ForbiddenTransition once it has ended."""
+    subscription = locks.lock(subscription_id, actor)
+    if subscription.ended_at is not None:
+        raise ForbiddenTransition(
+            action="reactivate", resource="subscription", status=subscription.status, id=subscription.id
+        )
+    if not subscription.cancels_at_period_end:
+        raise NotScheduled(subscription_id=subscription.id)
+    subscription.cancels_at_period_end, subscription.cancel_reason = False, ""
+    subscription.voids_open_invoices = False
+    moving.note(subscription, events.SubscriptionReactivated, actor=actor, reason=reason)
+    return subscription
+
+
+def end_now(subscription: Subscription, *, actor: Principal, reason: str) -> None:
+    """Requires its lock. It ends with a last invoice over what was used above its limits, if anything was."""
+    over = metering.close_period(subscription)
+    if over:
+        invoice = charging.bill(subscription, lines=over, period=None, actor=actor)
+        charging.charge(subscription, invoice, actor=actor, reason="what was used until the end")
+    if subscription.voids_open_invoices:
+        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
+    moving.cancel(subscription, actor=actor, reason=reason)

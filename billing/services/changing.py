@@ -1,0 +1,148 @@
+"""A subscription changes to another plan of its family: now, with what was paid and not used credited, or later."""
+
+import datetime
+from fractions import Fraction
+
+from billing import events
+from billing.models import PlanVersion, Subscription
+from billing.services import calendar, charging, locks, metering, moving, plans
+from billing.services.canceling import When
+from billing.states import SubscriptionStatus
+from config.api.principals import Principal
+from config.kernel import clock, db
+from config.kernel.errors import Conflict, ForbiddenTransition, Unavailable
+from invoices.models import Invoice, InvoiceLine
+from invoices.services import Line
+from invoices.states import InvoiceStatus
+
+CHANGEABLE = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE)
+
+
+class SamePlan(Conflict):
+    """Subscription {subscription_id} is on plan {plan_id}, or about to be."""
+
+    code = "same_plan"
+
+
+class OtherFamily(Conflict):
+    """Plan {plan_id} is not of the family {family}, within which subscription {subscription_id} can change."""
+
+    code = "other_family"
+
+
+class CurrencyDiffers(Conflict):
+    """Plan {plan_id} is not in {currency}, as subscription {subscription_id} is."""
+
+    code = "currency_differs"
+
+
+class RenewalUnderWay(Unavailable):
+    """The period of subscription {subscription_id} has just ended and its renewal is under way. Try again shortly."""
+
+    code = "renewal_under_way"
+
+
+@db.transaction(idempotent=False)
+def change_plan(
+    *, actor: Principal, subscription_id: str, plan_id: str, when: When | None = None, reason: str = ""
+) -> Subscription:
+    """Change to the latest version of a plan: at once if it costs more in the same time, else when the period ends.
+
+    `when` decides otherwise. What the customer has paid and not used is credited to the second. A change back to the
+    present plan takes back one that was to come. Raises SubscriptionNotFound, PlanNotFound, PlanInactive, SamePlan,
+    OtherFamily, CurrencyDiffers, RenewalUnderWay, and ForbiddenTransition unless it is trialing or active.
+    """
+    subscription = locks.lock(subscription_id, actor)
+    if subscription.status not in CHANGEABLE:
+        raise ForbiddenTransition(
+            action="change the plan of", resource="subscription", status=subscription.status, id=subscription.id
+        )
+    plan, version = plans.offered(plan_id)
+    _check(subscription, version, family=plan.family)
+    if version == subscription.plan_version:
+        subscription.next_plan_version = None
+        moving.note(subscription, events.SubscriptionChangeUnscheduled, actor=actor, reason=reason)
+    elif (when or _default_when(subscription, version)) == When.PERIOD_END:
+        subscription.next_plan_version = version
+        moving.note(subscription, events.SubscriptionChangeScheduled, actor=actor, reason=reason)
+    else:
+        _change_now(subscription, version, actor=actor, reason=reason)
+    return subscription
+
+
+def _check(subscription: Subscription, version: PlanVersion, *, family: str) -> None:
+    about = {"subscription_id": subscription.id, "plan_id": version.plan_id}
+    if version == (subscription.next_plan_version or subscription.plan_version):
+        raise SamePlan(**about)
+    if family != subscription.family:
+        raise OtherFamily(family=subscription.family, **about)
+    if version.currency != subscription.plan_version.currency:
+        raise CurrencyDiffers(currency=subscription.plan_version.currency, **about)
+
+
+def _default_when(subscription: Subscription, version: PlanVersion) -> When:
+    is_dearer = _per_day(version) > _per_day(subscription.plan_version)
+    return When.NOW if is_dearer or subscription.period == 0 else When.PERIOD_END
+
+
+def _per_day(version: PlanVersion) -> Fraction:
+    return Fraction(version.amount, calendar.DAYS[version.cycle])
+
+
+def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Principal, reason: str) -> None:
+    if subscription.period == 0:
+        subscription.plan_version, subscription.next_plan_version = version, None
+        moving.note(subscription, events.SubscriptionPlanChanged, actor=actor, reason=reason, invoice=None)
+        return
+    now = clock.now()
+    if subscription.period_ends_at <= now:
+        raise RenewalUnderWay(subscription_id=subscription.id)
+    invoice = _switch(subscription, version, now=now, actor=actor)
+    moving.note(subscription, events.SubscriptionPlanChanged, actor=actor, reason=reason, invoice=invoice.id)
+    charging.charge(subscription, invoice, actor=actor, reason="a change of plan")
+
+
+def _switch(
+    subscription: Subscription, version: PlanVersion, *, now: datetime.datetime, actor: Principal
+) -> Invoice:
+    """The rest of the period on the new plan; where its cycle is another one, a period that begins now."""
+    credited = unused(subscription, now=now)
+    if version.cycle == subscription.plan_version.cycle:
+        subscription.plan_version, subscription.next_plan_version = version, None
+        rest = charging.rest_line(subscription, now=now)
+        return charging.bill(subscription, lines=[*credited, rest], period=None, actor=actor)
+    over = metering.close_period(subscription)
+    subscription.plan_version, subscription.next_plan_version = version, None
+    moving.anchor(subscription, at=now)
+    period = charging.following_period(subscription)
+    charging.enter(subscription, period)
+    lines = [*credited, charging.plan_line(subscription), *over]
+    return charging.bill(subscription, lines=lines, period=period.number, actor=actor)
+
+
+def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
+    """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
+
+    What was used is rounded once, and the rest is credited, so that both are what was charged.
+    """
+    charged = _charged_line(subscription)
+    if charged is None or not charged.amount:
+        return []
+    assert charged.starts_at and charged.ends_at, charged.id
+    _, rest = charging.split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
+    if not rest:
+        return []
+    description = f"Not used: {charged.description}"
+    return [
+        Line(unit_amount=-rest, description=description, starts_at=now, ends_at=charged.ends_at, reverses=charged.id)
+    ]
+
+
+def _charged_line(subscription: Subscription) -> InvoiceLine | None:
+    """What was charged for the plan until the end of the period, most recently."""
+    lines = InvoiceLine.objects.filter(
+        invoice__subscription_invoice__subscription=subscription,
+        ends_at=subscription.period_ends_at,
+        reverses=None,
+    )
+    return lines.exclude(invoice__status=InvoiceStatus.VOID).order_by("-id").first()

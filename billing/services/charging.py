@@ -1,0 +1,143 @@
+"""What a subscription costs becomes invoices here, and is charged to what it is paid with. Steps under its lock."""
+
+import dataclasses
+import datetime
+from collections.abc import Sequence
+
+from django.db.models import QuerySet
+
+from billing.models import Subscription, SubscriptionInvoice
+from billing.services import calendar, moving
+from billing.states import SubscriptionStatus
+from config.api.principals import Principal
+from config.kernel import clock, db, money
+from invoices import services as invoices
+from invoices.models import Invoice
+from invoices.services import Line, NewInvoice, RetryPolicy
+from invoices.states import InvoiceStatus
+from payments import services as payments
+from payments.services import PaymentTerms
+
+_MICROSECOND = datetime.timedelta(microseconds=1)
+
+OWED = (InvoiceStatus.OPEN, InvoiceStatus.FAILED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Period:
+    """Number `number` of a subscription, `cycles` cycles after its anchor."""
+
+    number: int
+    cycles: int
+    starts_at: datetime.datetime
+    ends_at: datetime.datetime
+
+
+def following_period(subscription: Subscription) -> Period:
+    """The one after the current: it begins where that ends, which may be at a new anchor."""
+    is_anchored_there = subscription.period_ends_at == subscription.anchored_at
+    cycles = 0 if is_anchored_there else subscription.anchor_cycles + 1
+    starts_at, ends_at = (
+        calendar.boundary(
+            anchored_at=subscription.anchored_at,
+            cycle=subscription.plan_version.cycle,
+            cycles=each,
+            time_zone=subscription.time_zone,
+        )
+        for each in (cycles, cycles + 1)
+    )
+    return Period(number=subscription.period + 1, cycles=cycles, starts_at=starts_at, ends_at=ends_at)
+
+
+def enter(subscription: Subscription, period: Period) -> None:
+    """It is in `period` now; the caller saves."""
+    subscription.period = period.number
+    subscription.anchor_cycles = period.cycles
+    subscription.period_starts_at, subscription.period_ends_at = period.starts_at, period.ends_at
+
+
+def bill(
+    subscription: Subscription, *, lines: Sequence[Line], period: int | None, actor: Principal
+) -> Invoice:
+    """The invoice of a period, or of a change within one (None). Paid at once where nothing is due."""
+    db.require_transaction()
+    version = subscription.plan_version
+    new = NewInvoice(
+        lines=lines,
+        currency=version.currency,
+        customer_id=subscription.customer_id,
+        description=version.plan.name,
+        retry_policy=RetryPolicy(**version.retry_policy),
+    )
+    invoice = invoices.issue(actor=actor, new=new, customer=subscription.customer)
+    SubscriptionInvoice.objects.create(
+        subscription=subscription, invoice=invoice, period=period, created_at=clock.now()
+    )
+    return invoice
+
+
+def plan_line(subscription: Subscription) -> Line:
+    """What its plan costs for the whole of the current period."""
+    return Line(
+        unit_amount=subscription.plan_version.amount,
+        description=subscription.plan_version.plan.name,
+        starts_at=subscription.period_starts_at,
+        ends_at=subscription.period_ends_at,
+    )
+
+
+def rest_line(subscription: Subscription, *, now: datetime.datetime) -> Line:
+    """What its plan costs from `now` to the end of the current period."""
+    starts_at, ends_at = subscription.period_starts_at, subscription.period_ends_at
+    _, rest = split_by_time(subscription.plan_version.amount, starts_at, now, ends_at)
+    return dataclasses.replace(plan_line(subscription), unit_amount=rest, starts_at=now)
+
+
+def split_by_time(
+    amount: int, starts_at: datetime.datetime, at: datetime.datetime, ends_at: datetime.datetime
+) -> tuple[int, int]:
+    """What of `amount`, charged evenly from start to end, falls before and after `at`; together the whole."""
+    before, after = money.split(amount, [(at - starts_at) // _MICROSECOND, (ends_at - at) // _MICROSECOND])
+    return before, after
+
+
+def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
+    """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due."""
+    if invoice.status == InvoiceStatus.PAID:
+        return
+    terms = terms_of(subscription)
+    if terms is not None:
+        payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
+    elif subscription.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
+        moving.fall_due(subscription, actor=actor, reason="there is nothing to pay with")
+
+
+def terms_of(subscription: Subscription) -> PaymentTerms | None:
+    """Its own payment method, else the customer's default; None without either."""
+    if subscription.payment_method or subscription.provider:
+        return PaymentTerms(provider=subscription.provider, payment_method=subscription.payment_method)
+    method = payments.default_payment_method(subscription.customer_id)
+    return None if method is None else PaymentTerms(provider=method.provider, payment_method=method.id)
+
+
+def owed(subscription: Subscription) -> Invoice | None:
+    """The oldest of its invoices that somebody has to pay and no payment is trying to."""
+    return _caused(subscription, OWED).first()
+
+
+def unsettled(subscription: Subscription) -> Invoice | None:
+    """The oldest of its invoices that is not paid, be it that a payment is trying to."""
+    return _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).first()
+
+
+def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> None:
+    """Nobody owes what no payment is trying to pay; an invoice of which a line was taken back since stays owed."""
+    for invoice in _caused(subscription, OWED):
+        if not invoices.is_reversed(invoice):
+            locked = invoices.lock_invoice(invoice.id)
+            invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
+
+
+def _caused(subscription: Subscription, statuses: Sequence[str]) -> QuerySet[Invoice]:
+    caused = Invoice.objects.filter(subscription_invoice__subscription=subscription, status__in=statuses)
+    return caused.order_by("id")

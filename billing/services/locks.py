@@ -1,0 +1,52 @@
+"""Taking the locks that everything about a subscription needs: the customer's, then its own."""
+
+from billing.models import Subscription
+from config.api.principals import Principal
+from config.kernel import db
+from config.kernel.errors import NotFound
+from config.kernel.fields import by_id_or
+from invoices import services as invoices
+from invoices.models import Customer
+
+
+class SubscriptionNotFound(NotFound):
+    """There is no subscription {id}."""
+
+    code = "subscription_not_found"
+
+
+def find(subscription_id: str, principal: Principal) -> Subscription:
+    """The subscription, not locked, if it exists for whoever asks. Raises SubscriptionNotFound."""
+    related = Subscription.objects.select_related("plan_version", "next_plan_version")
+    return by_id_or(SubscriptionNotFound, related.visible_to(principal), subscription_id)
+
+
+def lock(subscription_id: str, principal: Principal) -> Subscription:
+    """Requires a transaction. The subscription with its `customer`, as they are now, under both locks.
+
+    Raises SubscriptionNotFound.
+    """
+    db.require_transaction()
+    return lock_known(by_id_or(SubscriptionNotFound, Subscription.objects.visible_to(principal), subscription_id))
+
+
+def lock_known(known: Subscription) -> Subscription:
+    """Requires a transaction. As `lock`, for a subscription that was read without a lock."""
+    db.require_transaction()
+    customer = invoices.lock_customer(known.customer_id)
+    return _with(customer, Subscription.objects.select_for_update().get(id=known.id))
+
+
+def try_lock(subscription_id: str) -> Subscription | None:
+    """Requires a transaction. As `lock`, for sweeps, which come back: None at once when somebody else has either."""
+    db.require_transaction()
+    customer_id = Subscription.objects.values_list("customer_id", flat=True).get(id=subscription_id)
+    customer = Customer.objects.select_for_update(skip_locked=True).filter(id=customer_id).first()
+    subscription = Subscription.objects.select_for_update(skip_locked=True).filter(id=subscription_id).first()
+    return _with(customer, subscription) if customer and subscription else None
+
+
+def _with(customer: Customer, subscription: Subscription) -> Subscription:
+    """Its events are numbered on this very object, so nobody may read the customer once more."""
+    subscription.customer = customer
+    return subscription
