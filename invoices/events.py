@@ -2,7 +2,7 @@
 
 import datetime
 
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Invoice
 from outbox.events import Event
 
 
@@ -22,6 +22,35 @@ class CustomerUpdated(CustomerEvent):
     type = "customer.updated"
 
 
+class CreditEvent(Event):
+    """A change of a customer's credit. Minor units of `currency`: `amount` is negative when credit was applied or
+    revoked, `balance` is what the customer has right after it, in that currency.
+    """
+
+    credit: str
+    customer: str
+    invoice: str | None
+    amount: int
+    balance: int
+    currency: str
+
+
+class CreditGranted(CreditEvent):
+    type = "credit.granted"
+
+
+class CreditApplied(CreditEvent):
+    type = "credit.applied"
+
+
+class CreditReturned(CreditEvent):
+    type = "credit.returned"
+
+
+class CreditRevoked(CreditEvent):
+    type = "credit.revoked"
+
+
 class InvoiceEvent(Event):
     """An invoice, as it was right after the event. Amounts are minor units of `currency`."""
 
@@ -33,6 +62,7 @@ class InvoiceEvent(Event):
     amount: int
     tax_amount: int
     amount_paid: int
+    amount_credited: int
     amount_refunded: int
     amount_due: int
     currency: str
@@ -69,6 +99,18 @@ def of_customer(event: type[CustomerEvent], customer: Customer) -> CustomerEvent
     return event(customer=customer.id, name=customer.name, email=customer.email)
 
 
+def of_credit(event: type[CreditEvent], entry: CreditEntry, balance: int) -> CreditEvent:
+    """`event` about `entry`, which has left the customer with `balance`."""
+    return event(
+        credit=entry.id,
+        customer=entry.customer_id,
+        invoice=entry.invoice_id,
+        amount=entry.amount,
+        balance=balance,
+        currency=entry.currency,
+    )
+
+
 def of_invoice(event: type[InvoiceEvent], invoice: Invoice) -> InvoiceEvent:
     """`event` about `invoice` as it stands."""
     return event(
@@ -80,6 +122,7 @@ def of_invoice(event: type[InvoiceEvent], invoice: Invoice) -> InvoiceEvent:
         amount=invoice.amount,
         tax_amount=invoice.tax_amount,
         amount_paid=invoice.amount_paid,
+        amount_credited=invoice.amount_credited,
         amount_refunded=invoice.amount_refunded,
         amount_due=invoice.amount_due,
         currency=invoice.currency,

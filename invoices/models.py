@@ -1,6 +1,7 @@
 """Customers, invoices and their lines: who owes what. The ledger that proves it is in `invoices.ledger`."""
 
 from django.db import models
+from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
@@ -10,7 +11,7 @@ from invoices.ledger.models import Entry, Journal
 from invoices.states import InvoiceMachine, InvoiceStatus
 from outbox.models import EventSource
 
-__all__ = ["Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
+__all__ = ["CreditEntry", "CreditKind", "Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
 
 
 class Customer(EventSource, IdempotentModel):
@@ -42,8 +43,15 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     due_on = models.DateField(null=True, blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     amount = AmountField()
-    tax_amount = AmountField(default=0, db_default=0, help_text=_("The tax in the amount."))
+    tax_amount = models.BigIntegerField(
+        default=0,
+        db_default=0,
+        help_text=_("The tax in the amount; negative when lines take more back than they charge."),
+    )
     amount_paid = AmountField(default=0)
+    amount_credited = AmountField(
+        default=0, db_default=0, help_text=_("Paid out of the customer's credit; given back when it is voided.")
+    )
     amount_refunded = AmountField(default=0)
     currency = CurrencyField()
     attempts = models.PositiveIntegerField(default=0, help_text=_("How many payments have tried to pay it."))
@@ -63,18 +71,19 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
             *IdempotentModel.Meta.constraints,
             models.UniqueConstraint(fields=["order_id", "owner"], name="invoices_invoice_order_owner"),
             models.CheckConstraint(condition=models.Q(status__in=InvoiceStatus.values), name="invoices_invoice_status"),
-            models.CheckConstraint(condition=models.Q(amount__gt=0), name="invoices_invoice_amount"),
+            models.CheckConstraint(condition=models.Q(amount__gte=0), name="invoices_invoice_amount"),
             models.CheckConstraint(
-                condition=models.Q(amount_paid__lte=models.F("amount")), name="invoices_invoice_paid"
+                condition=models.Q(amount__gte=models.F("amount_paid") + models.F("amount_credited")),
+                name="invoices_invoice_paid",
             ),
             models.CheckConstraint(
-                condition=~models.Q(status=InvoiceStatus.PAID) | models.Q(amount_paid=models.F("amount")),
+                condition=~models.Q(status=InvoiceStatus.PAID)
+                | models.Q(amount=models.F("amount_paid") + models.F("amount_credited")),
                 name="invoices_invoice_paid_in_full",
             ),
             models.CheckConstraint(
                 condition=models.Q(amount_refunded__lte=models.F("amount_paid")), name="invoices_invoice_refunded"
             ),
-            models.CheckConstraint(condition=models.Q(tax_amount__lte=models.F("amount")), name="invoices_invoice_tax"),
             models.CheckConstraint(
                 condition=models.Q(next_attempt_at__isnull=True) | models.Q(status=InvoiceStatus.OPEN),
                 name="invoices_invoice_next_attempt",
@@ -92,29 +101,97 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     @property
     def amount_due(self) -> int:
         """Minor units still owed; nothing once void."""
-        return 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid
+        return 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid - self.amount_credited
 
 
 class InvoiceLine(models.Model):
-    """One thing charged for. The lines of an invoice always add up to its amount."""
+    """One thing charged for, or taken back. The lines of an invoice always add up to its amount."""
 
     id = PrefixedIdField(prefix="il")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="lines")
     position = models.PositiveSmallIntegerField()
     description = models.CharField(max_length=500, blank=True)
     quantity = models.PositiveIntegerField(default=1)
-    unit_amount = AmountField()
-    tax_amount = AmountField(default=0, db_default=0, help_text=_("Tax on top of quantity × unit amount."))
-    amount = AmountField()
+    unit_amount = models.BigIntegerField()
+    tax_amount = models.BigIntegerField(default=0, db_default=0, help_text=_("Tax on top of quantity × unit amount."))
+    amount = models.BigIntegerField(help_text=_("Minor units; negative exactly when it reverses another line."))
+    starts_at = models.DateTimeField(null=True, blank=True, help_text=_("From when it charges for a service."))
+    ends_at = models.DateTimeField(null=True, blank=True, help_text=_("Until when, exclusive."))
+    reverses = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="reversals",
+        help_text=_("The line it takes back, in part or whole."),
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["invoice", "position"], name="invoices_line_position"),
+            # Unsigned times negative is out of range in MariaDB, so the quantity is cast.
             models.CheckConstraint(
-                condition=models.Q(amount=models.F("quantity") * models.F("unit_amount") + models.F("tax_amount")),
+                condition=models.Q(
+                    amount=Cast("quantity", models.BigIntegerField()) * models.F("unit_amount") + models.F("tax_amount")
+                ),
                 name="invoices_line_amount",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(reverses__isnull=True, unit_amount__gte=0, tax_amount__gte=0)
+                | models.Q(reverses__isnull=False, unit_amount__lte=0, tax_amount__lte=0, amount__lt=0),
+                name="invoices_line_sign",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(starts_at__isnull=True, ends_at__isnull=True)
+                | models.Q(starts_at__lte=models.F("ends_at")),
+                name="invoices_line_period",
             ),
         ]
 
     def __str__(self) -> str:
         return self.description or f"line {self.position}"
+
+
+class CreditKind(models.TextChoices):
+    GRANTED = "granted", _("granted")
+    APPLIED = "applied", _("applied")
+    RETURNED = "returned", _("returned")
+    REVOKED = "revoked", _("revoked")
+
+
+class CreditEntry(IdempotentModel):
+    """A change of what we owe a customer in one currency: the balance is their sum, never negative. Only ever inserted."""
+
+    id = PrefixedIdField(prefix="cre")
+    customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_entries")
+    invoice = models.ForeignKey(
+        Invoice,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="credit_entries",
+        help_text=_("Empty where somebody granted or revoked it."),
+    )
+    kind = models.CharField(max_length=20, choices=CreditKind.choices)
+    amount = models.BigIntegerField(help_text=_("Minor units; negative when it was applied or revoked."))
+    currency = CurrencyField()
+    reason = models.CharField(max_length=500, blank=True)
+    actor = ExactCharField(max_length=200)
+    created_at = models.DateTimeField()
+
+    class Meta(IdempotentModel.Meta):
+        abstract = False
+        verbose_name_plural = "credit entries"
+        constraints = [
+            *IdempotentModel.Meta.constraints,
+            models.UniqueConstraint(fields=["invoice", "kind"], name="invoices_creditentry_invoice_kind"),
+            models.CheckConstraint(
+                condition=models.Q(kind__in=[CreditKind.GRANTED, CreditKind.RETURNED], amount__gt=0)
+                | models.Q(kind__in=[CreditKind.APPLIED, CreditKind.REVOKED], amount__lt=0),
+                name="invoices_creditentry_sign",
+            ),
+        ]
+        # What the balance adds up.
+        indexes = [models.Index(fields=["customer", "currency", "amount"], name="invoices_creditentry_balance")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {money.display(self.amount, self.currency)}"

@@ -34,23 +34,23 @@ def check_currency(value: object, *, field: str = "currency") -> str:
     raise InvalidMoney(errors=(FieldError(field, "unknown_currency", detail),))
 
 
-def check_amount(value: object, *, field: str = "amount") -> int:
-    """Return `value` when it is an integer from 1 to MAX_AMOUNT minor units; raise InvalidMoney naming `field`."""
-    problem = _amount_problem(value)
+def check_amount(value: object, *, field: str = "amount", least: int = 1) -> int:
+    """Return `value` when it is an integer from `least` to MAX_AMOUNT minor units; raise InvalidMoney naming `field`."""
+    problem = _amount_problem(value, least)
     if problem:
         raise InvalidMoney(errors=(FieldError(field, *problem),))
     assert isinstance(value, int)
     return value
 
 
-def _amount_problem(value: object) -> tuple[str, str] | None:
+def _amount_problem(value: object, least: int) -> tuple[str, str] | None:
     if isinstance(value, bool) or not isinstance(value, int):
         return (
             "not_an_integer",
             "Send an integer in the currency's minor unit: 1250 for EUR 12.50, not 12.5, not a string.",
         )
-    if value <= 0:
-        return "not_positive", "Send an amount of at least 1 minor unit."
+    if value < least:
+        return "not_positive", f"Send an amount of at least {least} minor unit."
     if value > MAX_AMOUNT:
         return "too_large", f"Send an amount of at most {MAX_AMOUNT} minor units."
     return None

@@ -9,6 +9,8 @@ REFUNDS = "refunds"
 DISPUTED_FUNDS = "disputed_funds"
 DISPUTE_LOSSES = "dispute_losses"
 FEES = "fees"
+CREDITS = "credits"
+CUSTOMER_CREDIT = "customer_credit"
 
 
 def clearing(provider: str) -> str:

@@ -20,6 +20,10 @@ class JournalKind(models.TextChoices):
     DISPUTE_REINSTATED = "dispute_reinstated", _("dispute won after it was lost")
     FEE = "fee", _("fee")
     PAYOUT = "payout", _("payout")
+    CREDIT_GRANTED = "credit_granted", _("credit granted")
+    CREDIT_APPLIED = "credit_applied", _("credit applied")
+    CREDIT_RETURNED = "credit_returned", _("credit returned")
+    CREDIT_REVOKED = "credit_revoked", _("credit revoked")
 
 
 class Journal(models.Model):
@@ -33,7 +37,7 @@ class Journal(models.Model):
         null=True,
         on_delete=models.PROTECT,
         related_name="journals",
-        help_text=_("Empty where no single invoice is concerned: a provider's fees and payouts."),
+        help_text=_("Empty where no single invoice is concerned: a provider's fees and payouts, credit by hand."),
     )
     recorded_at = models.DateTimeField(help_text=_("Business time."))
 

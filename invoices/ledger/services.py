@@ -24,11 +24,13 @@ def post_entries(
 ) -> None:
     """Requires a transaction. `entries` maps accounts to signed minor units, debits positive; zeros are left out.
 
-    Raises Unbalanced.
+    Where all are zero nothing is booked. Raises Unbalanced.
     """
     db.require_transaction()
     if sum(entries.values()) != 0:
         raise Unbalanced(f"{kind} {source}: {entries}")
+    if not any(entries.values()):
+        return
     journal = Journal(kind=kind, source=source, invoice_id=invoice_id, recorded_at=clock.now())
     db.insert_before_commit(journal)
     for account, amount in entries.items():

@@ -1,11 +1,10 @@
 """Invoices come into being here, with their lines and the journal that says somebody owes us."""
 
 import dataclasses
-import datetime
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import IntegrityError
+from django.db.models import Exists, OuterRef
 
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert_once, key_fields
 from config.api.principals import Principal
@@ -17,51 +16,17 @@ from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.ledger.models import JournalKind
-from invoices.models import Customer, Invoice, InvoiceLine
+from invoices.models import CreditEntry, Customer, Invoice, InvoiceLine
+from invoices.services import credit, reversing
+from invoices.services.customers import lock_customer
+from invoices.services.lines import Line, NewInvoice
 from invoices.services.retry_policy import RetryPolicy
 from outbox import services as outbox
+from outbox.states import advance
+
+CARRIED_OVER = "Carried over to your credit balance"
 
 _locked_by_order = Select(Invoice.objects.select_for_update(), "owner", "order_id")
-
-
-@dataclasses.dataclass(frozen=True)
-class Line:
-    """`quantity` things at `unit_amount` minor units each, and `tax_amount` on top for all of them."""
-
-    unit_amount: int
-    quantity: int = 1
-    description: str = ""
-    tax_amount: int = 0
-
-    @property
-    def amount(self) -> int:
-        return self.quantity * self.unit_amount + self.tax_amount
-
-
-@dataclasses.dataclass(frozen=True)
-class NewInvoice:
-    """What to issue. The amount is the sum of the lines, of which there is at least one.
-
-    Without a `retry_policy` it gets that of the settings.
-    """
-
-    lines: Sequence[Line]
-    currency: str
-    customer_id: str | None = None
-    number: str | None = None
-    order_id: str | None = None
-    description: str = ""
-    due_on: datetime.date | None = None
-    metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
-    retry_policy: RetryPolicy | None = None
-
-    @property
-    def amount(self) -> int:
-        return sum(line.amount for line in self.lines)
-
-    @property
-    def tax_amount(self) -> int:
-        return sum(line.tax_amount for line in self.lines)
 
 
 class NumberTaken(Conflict):
@@ -77,31 +42,61 @@ class OrderAmountDiffers(Conflict):
 
 
 def create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Created[Invoice]:
-    """A new open invoice, or the one an earlier request with the same key made.
+    """A new open invoice, or the one an earlier request with the same key made. Its lines only charge.
 
-    Raises InvalidMoney, Invalid (unknown customer), NumberTaken, IdempotencyKeyReused.
+    The customer's credit pays it as far as it goes; nothing due, it is paid at once. Raises InvalidMoney, Invalid
+    (unknown customer), NumberTaken, IdempotencyKeyReused.
     """
     return find_earlier(Invoice, key) or _create_invoice(actor=actor, new=new, key=key)
 
 
 @db.transaction(idempotent=lambda *, key, **_: key is not None)
 def _create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Created[Invoice]:
+    _check(new, least=1)
+    customer = _with_credit(new)
     try:
-        return insert_once(Invoice, key, lambda: _issue(new=new, actor=actor, key=key))
+        return insert_once(Invoice, key, lambda: _issue(new=new, actor=actor, key=key, customer=customer))
     except IntegrityError:
         _raise_if_number_taken(new.number)
         raise
+
+
+def issue(*, actor: Principal, new: NewInvoice, customer: Customer | None = None) -> Invoice:
+    """Requires a transaction; locks the customer that `new` names, which the caller may pass if it has locked it.
+
+    Lines may take back others of theirs. What they take back beyond what they charge becomes the customer's credit, and
+    a last line carries it over, so that the amount is zero. Credit from before pays the invoice as far as it goes;
+    nothing due, it is paid at once. Raises InvalidMoney, CustomerNotFound, LineNotReversible, ReversesTooMuch, and what
+    the database says of a `number` that is taken.
+    """
+    db.require_transaction()
+    assert new.customer_id is not None
+    customer = customer or lock_customer(new.customer_id)
+    assert customer.id == new.customer_id, (customer.id, new.customer_id)
+    reversing.check(customer=customer, currency=new.currency, lines=new.lines)
+    surplus = -new.amount
+    if surplus > 0:
+        balancing = Line(unit_amount=surplus, description=CARRIED_OVER)
+        new = dataclasses.replace(new, lines=[*new.lines, balancing])
+    _check(new, least=0)
+    invoice = _issue(new=new, actor=actor, key=None, customer=customer)
+    if surplus > 0:
+        credit.give_credit(
+            customer=customer, amount=surplus, currency=new.currency, actor=actor, reason=CARRIED_OVER, invoice=invoice
+        )
+    return invoice
 
 
 def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     """Requires a transaction. The locked invoice of `new.order_id`, issued if new. Raises OrderAmountDiffers."""
     db.require_transaction()
     assert new.order_id is not None
+    _check(new, least=1)
     invoice = _locked_by_order.one(actor.owner, new.order_id)
     if invoice is None:
         try:
             with db.one_insert():
-                invoice = _issue(new=new, actor=actor, key=None)
+                invoice = _issue(new=new, actor=actor, key=None, customer=None)
         except IntegrityError:
             invoice = _locked_by_order.one(actor.owner, new.order_id)
             if invoice is None:
@@ -113,11 +108,30 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     return invoice
 
 
-def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Invoice:
+def _check(new: NewInvoice, *, least: int) -> None:
     money.check_currency(new.currency)
-    money.check_amount(new.amount, field="lines" if len(new.lines) > 1 else "amount")
-    if new.customer_id and by_id(Customer.objects, new.customer_id) is None:
+    money.check_amount(new.amount, field="lines" if len(new.lines) > 1 else "amount", least=least)
+    for line in new.lines:
+        money.check_amount(abs(line.amount), field="lines", least=0)
+        is_reversal = line.reverses is not None
+        assert (line.amount < 0) == is_reversal, line
+
+
+def _with_credit(new: NewInvoice) -> Customer | None:
+    """The invoice's customer under its lock, if credit was ever theirs in this currency. Raises Invalid.
+
+    A customer without any is not locked: their invoices do not wait for one another.
+    """
+    if not new.customer_id:
+        return None
+    entries = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency)
+    customer = by_id(Customer.objects.annotate(has_credit=Exists(entries)), new.customer_id)
+    if customer is None:
         raise Invalid(errors=(FieldError("customer", "not_found", "Send the id of an existing customer, cus_…"),))
+    return lock_customer(customer.id) if customer.has_credit else None
+
+
+def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None, balance: int) -> Invoice:
     return Invoice(
         owner=actor.owner,
         number=new.number,
@@ -128,6 +142,7 @@ def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> 
         metadata=new.metadata,
         amount=new.amount,
         tax_amount=new.tax_amount,
+        amount_credited=min(balance, new.amount),
         currency=new.currency,
         retry_policy=(new.retry_policy or RetryPolicy.default()).to_json(),
         created_at=clock.now(),
@@ -135,22 +150,17 @@ def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> 
     )
 
 
-def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None) -> Invoice:
-    invoice = _build(actor=actor, new=new, key=key)
+def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None, customer: Customer | None) -> Invoice:
+    """`customer` is locked, and pays with what credit there is; None where that is none."""
+    balance = credit.credit_balance(customer=customer, currency=new.currency) if customer else 0
+    invoice = _build(actor=actor, new=new, key=key, balance=balance)
     outbox.record(source=invoice, event=events.of_invoice(events.InvoiceCreated, invoice), actor=actor)
+    if invoice.amount_due == 0:
+        invoice.paid_at = invoice.created_at
+        advance(invoice, "pay")
+        outbox.record(source=invoice, event=events.of_invoice(events.InvoicePaid, invoice), actor=actor)
     invoice.save(force_insert=True)
-    for position, line in enumerate(new.lines, start=1):
-        db.insert_before_commit(
-            InvoiceLine(
-                invoice=invoice,
-                position=position,
-                description=line.description,
-                quantity=line.quantity,
-                unit_amount=line.unit_amount,
-                tax_amount=line.tax_amount,
-                amount=line.amount,
-            )
-        )
+    _add_lines(invoice, new.lines)
     ledger.post_entries(
         kind=JournalKind.INVOICE_ISSUED,
         source=invoice.id,
@@ -162,7 +172,27 @@ def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None) -> 
             accounts.TAX_PAYABLE: -invoice.tax_amount,
         },
     )
+    if customer is not None and invoice.amount_credited:
+        credit.apply_credit(customer=customer, invoice=invoice, actor=actor)
     return invoice
+
+
+def _add_lines(invoice: Invoice, lines: Sequence[Line]) -> None:
+    for position, line in enumerate(lines, start=1):
+        db.insert_before_commit(
+            InvoiceLine(
+                invoice=invoice,
+                position=position,
+                description=line.description,
+                quantity=line.quantity,
+                unit_amount=line.unit_amount,
+                tax_amount=line.tax_amount,
+                amount=line.amount,
+                starts_at=line.starts_at,
+                ends_at=line.ends_at,
+                reverses_id=line.reverses,
+            )
+        )
 
 
 def _raise_if_number_taken(number: str | None) -> None:

@@ -11,10 +11,13 @@ from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.ledger.models import JournalKind
-from invoices.models import Invoice
+from invoices.models import Customer, Invoice
+from invoices.services import credit, reversing
+from invoices.services.customers import lock_customer
 from outbox import services as outbox
 from outbox.states import advance
 
+_unlocked = Select(Invoice.objects.all(), "id")
 _locked = Select(Invoice.objects.select_for_update(), "id")
 
 
@@ -26,13 +29,23 @@ class InvoiceNotFound(NotFound):
 
 @db.transaction(idempotent=False)
 def void_invoice(*, actor: Principal, invoice_id: str, reason: str = "") -> Invoice:
-    """Nobody owes it any more: its journal is reversed.
+    """Nobody owes it any more: its journal is reversed, and credit that had paid a part is the customer's again.
 
-    Raises InvoiceNotFound, and ForbiddenTransition unless it is open or failed.
+    Raises InvoiceNotFound, ForbiddenTransition unless it is open or failed, and LinesReversed.
     """
+    customer_id = _unlocked.one_or(InvoiceNotFound, invoice_id).customer_id
+    customer = lock_customer(customer_id) if customer_id else None
     invoice = lock_invoice(invoice_id)
+    void(invoice=invoice, customer=customer, actor=actor, reason=reason)
+    return invoice
+
+
+def void(*, invoice: Invoice, customer: Customer | None, actor: Principal, reason: str = "") -> None:
+    """Requires the invoice's lock, and before it that of its customer, if it has one. As `void_invoice`."""
+    db.require_transaction()
+    credited, invoice.amount_credited = invoice.amount_credited, 0
     invoice.voided_at = clock.now()
-    _move(invoice, "void", events.InvoiceVoided, actor, reason, "voided_at")
+    _move(invoice, "void", events.InvoiceVoided, actor, reason, "voided_at", "amount_credited")
     tax = _tax_in(invoice, invoice.amount) - _tax_in(invoice, invoice.amount_paid)
     unpaid = invoice.amount - invoice.amount_paid
     ledger.post_entries(
@@ -42,7 +55,10 @@ def void_invoice(*, actor: Principal, invoice_id: str, reason: str = "") -> Invo
         currency=invoice.currency,
         entries={accounts.REVENUE: unpaid - tax, accounts.TAX_PAYABLE: tax, accounts.RECEIVABLE: -unpaid},
     )
-    return invoice
+    if customer is not None:
+        reversing.refuse_if_reversed(invoice)
+        if credited:
+            credit.return_credit(customer=customer, invoice=invoice, amount=credited, actor=actor, reason=reason)
 
 
 def lock_invoice(invoice_id: str) -> Invoice:
