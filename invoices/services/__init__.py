@@ -1,6 +1,6 @@
 """Every write to customers and invoices."""
 
-from invoices.services.customers import CustomerNotFound, create_customer, update_customer
+from invoices.services.customers import CustomerNotFound, create_customer, lock_customer, update_customer
 from invoices.services.issuing import (
     Line,
     NewInvoice,
@@ -34,6 +34,7 @@ __all__ = [
     "create_invoice",
     "end_payment",
     "issue_for_order",
+    "lock_customer",
     "lock_invoice",
     "refund_money",
     "start_payment",

@@ -6,10 +6,12 @@ from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert
 from config.api.principals import Principal
 from config.kernel import clock, db
 from config.kernel.errors import NotFound
-from config.kernel.fields import by_id_or
+from config.kernel.prepared import Select
 from invoices import events
 from invoices.models import Customer
 from outbox import services as outbox
+
+_locked = Select(Customer.objects.select_for_update(), "id")
 
 
 class CustomerNotFound(NotFound):
@@ -39,9 +41,15 @@ def create_customer(
 @db.transaction(idempotent=False)
 def update_customer(*, actor: Principal, customer_id: str, changes: dict[str, Any]) -> Customer:
     """Set the given fields out of name, email, metadata. Raises CustomerNotFound."""
-    customer = by_id_or(CustomerNotFound, Customer.objects.select_for_update(), customer_id)
+    customer = lock_customer(customer_id)
     for name, value in changes.items():
         setattr(customer, name, value)
     outbox.record(source=customer, event=events.of_customer(events.CustomerUpdated, customer), actor=actor)
     customer.save(update_fields=list(changes))
     return customer
+
+
+def lock_customer(customer_id: str) -> Customer:
+    """Requires a transaction. The customer under its row lock, as it is now. Raises CustomerNotFound."""
+    db.require_transaction()
+    return _locked.one_or(CustomerNotFound, customer_id)
