@@ -7,6 +7,7 @@ from config.api.idempotency import IdempotentModel
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.models import Invoice
+from payments.models.methods import PaymentMethod
 from payments.states import LIVE, PaymentMachine, PaymentStatus
 
 
@@ -34,6 +35,14 @@ class Payment(PaymentMachine, IdempotentModel):
     provider_account = ExactCharField(max_length=100)
     provider_reference = ExactCharField(max_length=200, blank=True)
     payment_method = ExactCharField(max_length=200, blank=True)
+    attached_method = models.ForeignKey(
+        PaymentMethod,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="payments",
+        help_text=_("The customer's payment method that the token is of, if it is of one."),
+    )
     failure_code = models.CharField(max_length=100, blank=True)
     failure_retryable = models.BooleanField(null=True)
     failure_message = models.CharField(max_length=500, blank=True, help_text=_("Also why it is in review."))

@@ -72,6 +72,16 @@ class NotFound:
     """The provider knows nothing of this reference. Never the same as a failure."""
 
 
+@dataclasses.dataclass(frozen=True)
+class MethodDetails:
+    """What a token stands for, as its customer knows it: "visa", "4242", 12, 2034."""
+
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+
+
 Outcome = Succeeded | Declined | Pending | Canceled | Unknown | NotFound
 
 
@@ -165,6 +175,10 @@ class Provider(Protocol):
 
     def retrieve_refund(self, *, refund_id: str, provider_reference: str) -> Outcome:
         """By the provider's reference when it is known, else by ours."""
+        ...
+
+    def inspect_method(self, token: str) -> MethodDetails | NotFound | Unknown:
+        """What the token of a payment method stands for. Nothing happens at the provider."""
         ...
 
     def list(self, *, since: datetime.datetime, until: datetime.datetime) -> Iterator[ListedTransaction]:

@@ -9,6 +9,7 @@ from payments.providers.base import (
     ChargeRequest,
     ListedTransaction,
     MalformedEvent,
+    NotFound,
     Outcome,
     Pending,
     ProviderEvent,
@@ -17,7 +18,7 @@ from payments.providers.base import (
 
 
 class ManualProvider:
-    """Every charge and refund waits for a confirmation; there are no webhooks and no books to compare with."""
+    """Every charge and refund waits for a confirmation; there are no tokens, no webhooks and no books."""
 
     idempotency_window_seconds = 0
     settles_itself = False
@@ -41,6 +42,9 @@ class ManualProvider:
 
     def retrieve_refund(self, *, refund_id: str, provider_reference: str) -> Outcome:
         return Pending(reference=provider_reference)
+
+    def inspect_method(self, token: str) -> NotFound:
+        return NotFound()
 
     def list(self, *, since: datetime.datetime, until: datetime.datetime) -> Iterator[ListedTransaction]:
         return iter(())

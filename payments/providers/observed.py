@@ -4,21 +4,32 @@ import functools
 import logging
 import time
 from collections.abc import Callable
-from typing import ParamSpec
+from typing import ParamSpec, TypeVar
 
 from config.observability import counters
-from payments.providers.base import Canceled, Declined, NotFound, Outcome, Pending, Provider, Succeeded, Unknown
+from payments.providers.base import (
+    Canceled,
+    Declined,
+    MethodDetails,
+    NotFound,
+    Pending,
+    Provider,
+    Succeeded,
+    Unknown,
+)
 
 P = ParamSpec("P")
+Answer = TypeVar("Answer")
 
-OPERATIONS = ("charge", "refund", "cancel", "retrieve", "retrieve_refund")
-OUTCOMES: dict[type[Outcome], str] = {
+OPERATIONS = ("charge", "refund", "cancel", "retrieve", "retrieve_refund", "inspect_method")
+OUTCOMES: dict[type, str] = {
     Succeeded: "succeeded",
     Declined: "declined",
     Pending: "pending",
     Canceled: "canceled",
     Unknown: "unknown",
     NotFound: "not_found",
+    MethodDetails: "found",
 }
 
 logger = logging.getLogger(__name__)
@@ -32,9 +43,9 @@ def observed(provider: Provider) -> Provider:
     return provider
 
 
-def _watched(provider: str, operation: str, call: Callable[P, Outcome]) -> Callable[P, Outcome]:
+def _watched(provider: str, operation: str, call: Callable[P, Answer]) -> Callable[P, Answer]:
     @functools.wraps(call)
-    def watched(*args: P.args, **kwargs: P.kwargs) -> Outcome:
+    def watched(*args: P.args, **kwargs: P.kwargs) -> Answer:
         started, said = time.perf_counter(), "raised"
         try:
             outcome = call(*args, **kwargs)

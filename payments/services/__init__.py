@@ -18,6 +18,17 @@ from payments.services.disposing import (
     dispose_receipt,
 )
 from payments.services.locks import PaymentNotFound
+from payments.services.methods import (
+    PaymentMethodDetached,
+    PaymentMethodNotFound,
+    PaymentMethodUnknown,
+    ProviderUnavailable,
+    attach_payment_method,
+    check_attached,
+    detach_payment_method,
+    find_payment_method,
+    make_default,
+)
 from payments.services.outcomes import EventResult
 from payments.services.provider_events import apply_event, find_spoken_of
 from payments.services.reconciliation import NobodyToAsk, check_reconcilable, reconcile, reconcile_now, sweep
@@ -48,9 +59,9 @@ from payments.services.requesting import (
     AmountDiffers,
     InvoiceNotPayable,
     PaymentAlreadyLive,
-    PaymentTerms,
     pay_invoice,
     pay_order,
+    request_payment,
 )
 from payments.services.resolving import Capture, NoMoneyKnown, check_resolvable, resolve_payment
 from payments.services.retrying import retry_due
@@ -68,6 +79,12 @@ from payments.services.settlement import (
     reconcile_settlement,
 )
 from payments.services.submission import submit
+from payments.services.terms import (
+    PaymentMethodNotAttached,
+    PaymentMethodUnusable,
+    PaymentTerms,
+    default_payment_method,
+)
 
 __all__ = [
     "DISPOSITIONS",
@@ -86,8 +103,14 @@ __all__ = [
     "NotManual",
     "PaymentAlreadyLive",
     "PaymentDisputed",
+    "PaymentMethodDetached",
+    "PaymentMethodNotAttached",
+    "PaymentMethodNotFound",
+    "PaymentMethodUnknown",
+    "PaymentMethodUnusable",
     "PaymentNotFound",
     "PaymentTerms",
+    "ProviderUnavailable",
     "ReceiptNotFound",
     "ReferenceTaken",
     "RefundAmountInvalid",
@@ -101,7 +124,9 @@ __all__ = [
     "SettlementReport",
     "WindowInvalid",
     "apply_event",
+    "attach_payment_method",
     "cancel_payment",
+    "check_attached",
     "check_cancelable",
     "check_closable",
     "check_disposable",
@@ -114,10 +139,14 @@ __all__ = [
     "close_difference",
     "confirm_payment",
     "confirm_refund",
+    "default_payment_method",
+    "detach_payment_method",
     "dispose_receipt",
     "fail_payment",
     "fail_refund",
+    "find_payment_method",
     "find_spoken_of",
+    "make_default",
     "pay_invoice",
     "pay_order",
     "recent_window",
@@ -127,6 +156,7 @@ __all__ = [
     "reconcile_refund",
     "reconcile_refund_now",
     "reconcile_settlement",
+    "request_payment",
     "request_refund",
     "resolve_payment",
     "retry_due",

@@ -3,13 +3,16 @@
 import datetime
 import logging
 from collections.abc import Callable
+from typing import TypeVar
 
 from django.conf import settings
 
 from config.kernel import clock
 from payments.models import Payment, Refund
 from payments.providers import registry
-from payments.providers.base import Outcome, Provider, Unknown
+from payments.providers.base import Provider, Unknown
+
+Answer = TypeVar("Answer")
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +20,7 @@ WINDOW_MARGIN_SECONDS = 3600
 """How long before the provider forgets our key we stop sending it: clocks differ and calls take time."""
 
 
-def ask(call: Callable[[], Outcome]) -> Outcome:
+def ask(call: Callable[[], Answer]) -> Answer | Unknown:
     """Run a provider call. A bug in an adapter is a lost answer, never a failure: the money may have moved."""
     try:
         return call()

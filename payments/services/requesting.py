@@ -1,6 +1,5 @@
 """A client asks for money: a payment row is created, and nothing has been sent yet. See ADRs 1 and 2."""
 
-import dataclasses
 import datetime
 from collections.abc import Callable
 
@@ -16,8 +15,8 @@ from invoices.models import Invoice
 from invoices.states import InvoiceStatus
 from payments import events
 from payments.models import Payment
-from payments.providers import registry
 from payments.services.recording import record_payment
+from payments.services.terms import Means, PaymentTerms, means_for
 
 
 class PaymentAlreadyLive(Conflict):
@@ -38,14 +37,6 @@ class AmountDiffers(Conflict):
     code = "amount_differs"
 
 
-@dataclasses.dataclass(frozen=True)
-class PaymentTerms:
-    """How to pay. `provider` is a key of settings.PROVIDERS, `payment_method` a token of that provider."""
-
-    provider: str
-    payment_method: str = ""
-
-
 def pay_invoice(
     *,
     actor: Principal,
@@ -58,7 +49,8 @@ def pay_invoice(
 ) -> Created[Payment]:
     """A new payment over what is due, or the one an earlier request with this key made. Staff says why in `reason`.
 
-    Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, UnknownProvider.
+    Raises InvoiceNotFound, IdempotencyKeyReused, AmountDiffers, PaymentAlreadyLive, InvoiceNotPayable, and as
+    `means_for`.
     """
 
     def pay() -> Created[Payment]:
@@ -103,27 +95,31 @@ def _pay(
     actor: Principal,
     invoice: Invoice,
     terms: PaymentTerms,
-    key: IdempotencyKey,
+    key: IdempotencyKey | None,
     amount: int | None = None,
     currency: str | None = None,
     reason: str = "",
 ) -> Created[Payment]:
     _check_payable(invoice, amount, currency)
-    created = insert_once(Payment, key, lambda: _insert(invoice=invoice, terms=terms, key=key))
+    means = means_for(invoice, terms)
+    created = insert_once(Payment, key, lambda: _insert(invoice=invoice, means=means, key=key))
     if created.is_new:
         _begin(invoice=invoice, payment=created.row, actor=actor, reason=reason)
     return created
 
 
-def pay_again(*, invoice: Invoice, terms: PaymentTerms, actor: Principal, reason: str) -> Payment:
-    """Requires the invoice's lock. The next attempt at an open invoice, by itself: its number n makes it once.
+def request_payment(
+    *, invoice: Invoice, terms: PaymentTerms, actor: Principal, key: IdempotencyKey | None, reason: str = ""
+) -> Payment:
+    """Requires the invoice's lock. A payment over what is due, or the one that a request with this key has just made.
 
-    Raises UnknownProvider.
+    Without a key the lock and the attempt's number make it once. Raises PaymentAlreadyLive, InvoiceNotPayable,
+    IdempotencyKeyReused, and as `means_for`.
     """
     db.require_transaction()
-    payment = _insert(invoice=invoice, terms=terms, key=None)
-    _begin(invoice=invoice, payment=payment, actor=actor, reason=reason)
-    return payment
+    if earlier := find_replay(Payment, key):
+        return earlier.row
+    return _pay(actor=actor, invoice=invoice, terms=terms, key=key, reason=reason).row
 
 
 def _begin(*, invoice: Invoice, payment: Payment, actor: Principal, reason: str) -> None:
@@ -142,8 +138,7 @@ def _check_payable(invoice: Invoice, amount: int | None, currency: str | None) -
         raise AmountDiffers(invoice_id=invoice.id, amount_due=invoice.amount_due, currency=invoice.currency)
 
 
-def _insert(*, invoice: Invoice, terms: PaymentTerms, key: IdempotencyKey | None) -> Payment:
-    provider = registry.get(terms.provider)
+def _insert(*, invoice: Invoice, means: Means, key: IdempotencyKey | None) -> Payment:
     now = clock.now()
     return Payment.objects.create(
         invoice=invoice,
@@ -151,9 +146,10 @@ def _insert(*, invoice: Invoice, terms: PaymentTerms, key: IdempotencyKey | None
         attempt=invoice.attempts + 1,
         amount=invoice.amount_due,
         currency=invoice.currency,
-        provider=provider.name,
-        provider_account=provider.account,
-        payment_method=terms.payment_method,
+        provider=means.provider.name,
+        provider_account=means.provider.account,
+        payment_method=means.token,
+        attached_method_id=means.method_id,
         correlation_id=correlation.current(),
         created_at=now,
         available_at=now + datetime.timedelta(seconds=settings.SUBMIT_GRACE_SECONDS),

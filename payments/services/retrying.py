@@ -7,6 +7,7 @@ from django.conf import settings
 
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
+from config.kernel.errors import Invalid
 from invoices import services as invoices
 from invoices.models import Invoice
 from payments import events
@@ -14,8 +15,9 @@ from payments.models import Payment
 from payments.providers import registry
 from payments.services import receipts
 from payments.services.recording import record_payment
-from payments.services.requesting import PaymentTerms, pay_again
+from payments.services.requesting import request_payment
 from payments.services.sweeping import take_up_each
+from payments.services.terms import PaymentTerms, default_payment_method, means_for
 
 logger = logging.getLogger(__name__)
 
@@ -85,12 +87,13 @@ def _retry(invoice_id: str) -> bool:
         return False
     latest = _latest(invoice)
     with correlation.bind(correlation.accept_or_new(latest.correlation_id), invoice_id=invoice.id):
-        if obstacle := _obstacle(invoice, latest):
+        terms = _terms_again(latest)
+        if obstacle := _obstacle(invoice, latest, terms):
             logger.warning("invoice %s is not tried again: %s", invoice.id, obstacle)
             stop(invoice=invoice, actor=ACTOR, reason=obstacle)
             return False
-        terms = PaymentTerms(provider=latest.provider, payment_method=latest.payment_method)
-        pay_again(invoice=invoice, terms=terms, actor=ACTOR, reason=f"attempt {latest.attempt} was declined")
+        reason = f"attempt {latest.attempt} was declined"
+        request_payment(invoice=invoice, terms=terms, actor=ACTOR, key=None, reason=reason)
     return True
 
 
@@ -105,14 +108,29 @@ def _latest(invoice: Invoice) -> Payment:
     return invoice.payments.order_by("-attempt")[0]
 
 
-def _obstacle(invoice: Invoice, latest: Payment) -> str:
+def _terms_again(latest: Payment) -> PaymentTerms:
+    """The same token, whatever the customer's default is by now; that takes its place only once it is detached."""
+    method = latest.attached_method
+    if method is None:
+        return PaymentTerms(provider=latest.provider, payment_method=latest.payment_method)
+    if not method.is_attached:
+        method = default_payment_method(method.customer_id) or method
+    return PaymentTerms(payment_method=method.id)
+
+
+def _obstacle(invoice: Invoice, latest: Payment, terms: PaymentTerms) -> str:
     """Why nothing can be tried by itself any more: whoever pays by hand chooses anew. Empty when nothing is wrong.
 
     A payment method is a token of one account, so it is sent to no other.
     """
-    if latest.provider not in settings.PROVIDERS:
+    if latest.attached_method_id:
+        try:
+            means_for(invoice, terms)
+        except Invalid as error:
+            return error.detail
+    elif latest.provider not in settings.PROVIDERS:
         return f"{latest.provider} is no longer configured"
-    if registry.get(latest.provider).account != latest.provider_account:
+    elif registry.get(latest.provider).account != latest.provider_account:
         return f"{latest.provider} is no longer configured for the account {latest.provider_account}"
     if any(receipts.held_for(invoice)):
         return "money has arrived that somebody has to dispose of"

@@ -11,7 +11,6 @@ from config.api.shared_fields import OutputSerializer
 from invoices.services import Line, NewInvoice
 from payments import services
 from payments.models import Payment
-from payments.providers import registry
 from payments.services import PaymentTerms
 from payments.states import PaymentStatus
 
@@ -19,29 +18,30 @@ from payments.states import PaymentStatus
 @extend_schema_serializer(
     examples=[
         OpenApiExample("A card's token", value={"payment_method": "tok_visa"}, request_only=True),
+        OpenApiExample(
+            "A customer's payment method",
+            value={"payment_method": "pm_01h455vb4pex5vsknk084sn02q"},
+            request_only=True,
+        ),
         OpenApiExample("A bank transfer", value={"provider": "manual"}, request_only=True),
     ]
 )
 class TermsInput(InputSerializer):
-    """POST /invoices/{id}/pay. A payment method is a token of the provider, never a card number."""
+    """POST /invoices/{id}/pay. A payment method is a token of the provider, never a card number, or the id of one that
+    is attached to the invoice's customer. Without one it is that customer's default.
+    """
 
     payment_method = serializers.CharField(max_length=200, required=False, default="", allow_blank=True)
-    provider = serializers.ChoiceField(choices=sorted(settings.PROVIDERS), default=settings.DEFAULT_PROVIDER)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not registry.get(attrs["provider"]).settles_itself:
-            return attrs
-        attrs["payment_method"] = attrs["payment_method"] or settings.DEFAULT_PAYMENT_METHOD or ""
-        if not attrs["payment_method"]:
-            raise serializers.ValidationError(
-                {"payment_method": "Send a token of the provider, such as tok_visa."}, code="required"
-            )
-        return attrs
+    provider = serializers.ChoiceField(
+        choices=sorted(settings.PROVIDERS),
+        required=False,
+        help_text=f"That of the payment method; for a token {settings.DEFAULT_PROVIDER} unless it is said.",
+    )
 
     def to_terms(self) -> PaymentTerms:
         """How to pay."""
         data = self.validated_data
-        return PaymentTerms(provider=data["provider"], payment_method=data["payment_method"])
+        return PaymentTerms(provider=data.get("provider", ""), payment_method=data["payment_method"])
 
 
 @extend_schema_serializer(
@@ -76,7 +76,7 @@ class PaymentInput(TermsInput):
             self._complete_order(attrs)
         elif "description" in attrs:
             raise serializers.ValidationError({"description": "The invoice has one; send it with an order_id only."})
-        return super().validate(attrs)
+        return attrs
 
     def _complete_order(self, attrs: dict[str, Any]) -> None:
         if settings.DEFAULT_CURRENCY:
@@ -190,6 +190,7 @@ PAYMENT_EXAMPLE = {
     "provider": "simulated",
     "provider_reference": "",
     "payment_method": "tok_visa",
+    "attached_method": None,
     "failure_code": "",
     "failure_retryable": None,
     "failure_message": "",
@@ -207,6 +208,12 @@ class PaymentSerializer(OutputSerializer[Payment]):
     id = serializers.CharField(read_only=True)
     invoice = serializers.CharField(source="invoice_id", read_only=True)
     amount_refunded = serializers.IntegerField(read_only=True)
+    attached_method = serializers.CharField(
+        source="attached_method_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The customer's payment method whose token it is paid with, if it is one's.",
+    )
 
     class Meta:
         model = Payment
@@ -221,6 +228,7 @@ class PaymentSerializer(OutputSerializer[Payment]):
             "provider",
             "provider_reference",
             "payment_method",
+            "attached_method",
             "failure_code",
             "failure_retryable",
             "failure_message",

@@ -16,6 +16,7 @@ from payments.providers.base import (
     ListedTransaction,
     ListingInterrupted,
     MalformedEvent,
+    MethodDetails,
     NotFound,
     Outcome,
     ProviderEvent,
@@ -98,6 +99,19 @@ class SimulatedProvider:
 
     def retrieve_refund(self, *, refund_id: str, provider_reference: str) -> Outcome:
         return self._retrieve("/v1/refunds", our_reference=refund_id, provider_reference=provider_reference)
+
+    def inspect_method(self, token: str) -> MethodDetails | NotFound | Unknown:
+        if not _REFERENCE.fullmatch(token):
+            return NotFound()
+        try:
+            reply = self._client.get(f"/v1/payment_methods/{token}")
+            if reply.status == 404 and _code_of(reply) == "resource_missing":
+                return NotFound()
+            if reply.status != 200:
+                raise wire.Odd(f"HTTP {reply.status} {_code_of(reply)}".strip())
+            return wire.method_of(reply.body, token=token, account=self.account)
+        except (NoUsableAnswer, wire.Odd) as problem:
+            return Unknown(str(problem))
 
     def list(self, *, since: datetime.datetime, until: datetime.datetime) -> Iterator[ListedTransaction]:
         cursor = "0"

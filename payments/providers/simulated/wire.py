@@ -10,6 +10,7 @@ from payments.providers.base import (
     Declined,
     DisputeNews,
     ListedTransaction,
+    MethodDetails,
     Outcome,
     Pending,
     ProviderEvent,
@@ -19,6 +20,7 @@ from payments.providers.simulated.declines import UNSPECIFIED, is_retryable
 
 _IDENTIFIER = re.compile(r"[\x21-\x7e]+")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_LAST4 = re.compile(r"[0-9]{4}")
 _KINDS = ("charge", "refund", "dispute", "fee", "payout")
 
 
@@ -145,6 +147,24 @@ def transaction_of(document: Any) -> ListedTransaction:
     )
 
 
+def method_of(document: dict[str, Any], *, token: str, account: str) -> MethodDetails:
+    """What a token stands for; Odd when the answer is about another token or from another account than ours."""
+    if identifier(document, "id", 200) != token:
+        raise Odd("the answer is about another token")
+    if identifier(document, "account", 100) != account:
+        raise Odd("the answer is from another account than ours")
+    card = _object(document.get("card"))
+    last4 = identifier(card, "last4", 4)
+    if not _LAST4.fullmatch(last4):
+        raise Odd("last4 is not four digits")
+    return MethodDetails(
+        brand=identifier(card, "brand", 50),
+        last4=last4,
+        exp_month=_number(card, "exp_month", 1, 12),
+        exp_year=_number(card, "exp_year", 2000, 2199),
+    )
+
+
 def identifier(document: dict[str, Any], name: str, max_length: int) -> str:
     """1 to `max_length` printable ASCII characters without blanks."""
     value = document.get(name)
@@ -175,6 +195,13 @@ def instant(value: object) -> datetime.datetime:
 def _object(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise Odd("an object is missing")
+    return value
+
+
+def _number(document: dict[str, Any], name: str, lower: int, upper: int) -> int:
+    value = document.get(name)
+    if isinstance(value, bool) or not isinstance(value, int) or not lower <= value <= upper:
+        raise Odd(f"{name} is not a number from {lower} to {upper}")
     return value
 
 

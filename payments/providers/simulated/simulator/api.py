@@ -1,5 +1,6 @@
 """What the simulator answers to a merchant, and the table of all its addresses."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ from payments.providers.simulated.simulator.messages import (
     error,
     invalid,
     key_of,
+    missing,
     number_of,
 )
 from payments.providers.simulated.simulator.objects import Charge, NewCharge, NewRefund
@@ -136,6 +138,14 @@ def create_token(core: SimulatorCore, request: Request, *, now: float) -> Answer
     return Answer(200, {"object": "token", "id": token})
 
 
+def get_payment_method(core: SimulatorCore, request: Request, *, id: str, now: float) -> Answer:
+    card = tokens.card_of(id)
+    if card is None:
+        raise missing("There is no such payment method.")
+    shown = {"object": "payment_method", "id": id, "account": core.account, "card": dataclasses.asdict(card)}
+    return Answer(200, shown)
+
+
 def page(numbered: list[tuple[int, dict[str, Any]]], limit: int) -> Answer:
     """Of `limit` + 1 numbered objects, the first `limit`, and where to go on."""
     shown = numbered[:limit]
@@ -172,6 +182,7 @@ ROUTES = [
     _route("GET", "/v1/refunds/{id}", get_refund),
     _route("GET", "/v1/transactions", list_transactions),
     _route("POST", "/v1/tokens", create_token),
+    _route("GET", "/v1/payment_methods/{id}", get_payment_method),
     _route("GET", "/control/health", control.health),
     _route("GET", "/control/dials", control.get_dials),
     _route("PUT", "/control/dials", control.set_dials),

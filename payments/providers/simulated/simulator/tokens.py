@@ -85,6 +85,29 @@ def behaviour_of(token: str) -> Behaviour:
     return TOKENS.get(token, UNKNOWN_TOKEN)
 
 
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What is shown of one."""
+
+    brand: str
+    last4: str
+    exp_month: int = 12
+    exp_year: int = 2034
+
+
+_BRANDS = {"3": "amex", "4": "visa", "5": "mastercard"}
+"""By a number's first digit."""
+
+
+def card_of(token: str) -> Card | None:
+    """The card behind a token: the first of the published numbers that turn into it, else a Visa. None if unknown."""
+    if token not in TOKENS:
+        return None
+    number = next((number for number, of in TEST_CARDS.items() if of == token), "4242424242424242")
+    expired = {"exp_month": 1, "exp_year": 2020} if TOKENS[token].failure_code == "expired_card" else {}
+    return Card(brand=_BRANDS[number[0]], last4=number[-4:], **expired)
+
+
 def token_of_card(number: str) -> str | None:
     """The token of a published test number, blanks and dashes ignored; None for any other number."""
     return TEST_CARDS.get(number.replace(" ", "").replace("-", ""))
