@@ -11,7 +11,7 @@ class PlanEvent(Event):
     """A plan with its latest version, as it was right after the event. The amount is minor units of `currency`."""
 
     plan: str
-    version: int
+    plan_version: int
     name: str
     family: str
     is_active: bool
@@ -130,7 +130,7 @@ def of_plan(event: type[PlanEvent], plan: Plan, version: PlanVersion) -> PlanEve
     """`event` about `plan` as it stands."""
     return event(
         plan=plan.id,
-        version=version.number,
+        plan_version=version.number,
         name=plan.name,
         family=plan.family,
         is_active=plan.is_active,

@@ -36,6 +36,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("api/v1/", include("invoices.api.urls")),
     path("api/v1/", include("payments.api.urls")),
+    path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("outbox.api.urls")),
     path("api/v1/", include("webhooks.outbound.api.urls")),
     path("webhooks/", include("webhooks.inbound.api.urls")),

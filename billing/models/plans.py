@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from outbox.models import EventSource
 
@@ -21,6 +22,12 @@ class AfterGrace(models.TextChoices):
     CANCEL = "cancel", _("cancel")
 
 
+class PlanQuerySet(models.QuerySet["Plan"]):
+    def visible_to(self, principal: Principal) -> "PlanQuerySet":
+        """All for the merchant, those that can be subscribed to for a customer."""
+        return self.filter(is_active=True) if principal.kind == "customer" else self
+
+
 class Plan(EventSource, IdempotentModel):
     """Something with a name that customers subscribe to; its latest version is what they get."""
 
@@ -36,6 +43,8 @@ class Plan(EventSource, IdempotentModel):
     )
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
+
+    objects = PlanQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False

@@ -1,7 +1,6 @@
 """How much of a plan's features was used."""
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from billing.models.subscriptions import Subscription
 from config.api.idempotency import IdempotentModel

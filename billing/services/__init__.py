@@ -10,14 +10,85 @@ from billing.services.api_keys import (
     record_use,
     revoke_api_key,
 )
+from billing.services.canceling import (
+    CancelScheduled,
+    NotScheduled,
+    When,
+    cancel_subscription,
+    reactivate_subscription,
+)
+from billing.services.changing import (
+    CurrencyDiffers,
+    OtherFamily,
+    RenewalUnderWay,
+    SamePlan,
+    change_plan,
+)
+from billing.services.following import follow_invoice
+from billing.services.locks import SubscriptionNotFound
+from billing.services.locks import find as find_subscription
+from billing.services.paying import NothingDue, pay_subscription
+from billing.services.plans import (
+    DEFAULT_FAMILY,
+    MAX_GRACE_DAYS,
+    MAX_TRIAL_DAYS,
+    InvalidPlan,
+    PlanInactive,
+    PlanNotFound,
+    PlanTerms,
+    create_plan,
+    find_plan,
+    update_plan,
+)
+from billing.services.renewing import renew_due
+from billing.services.subscribing import (
+    AlreadySubscribed,
+    NewSubscription,
+    NoTrial,
+    TrialUsed,
+    start_trial,
+    subscribe,
+)
 
 __all__ = [
+    "DEFAULT_FAMILY",
+    "MAX_GRACE_DAYS",
+    "MAX_TRIAL_DAYS",
+    "AlreadySubscribed",
     "ApiKeyAlreadyRevoked",
     "ApiKeyNotFound",
+    "CancelScheduled",
     "CreatedApiKey",
+    "CurrencyDiffers",
     "InvalidApiKey",
+    "InvalidPlan",
+    "NewSubscription",
+    "NoTrial",
+    "NotScheduled",
+    "NothingDue",
+    "OtherFamily",
+    "PlanInactive",
+    "PlanNotFound",
+    "PlanTerms",
+    "RenewalUnderWay",
+    "SamePlan",
+    "SubscriptionNotFound",
+    "TrialUsed",
+    "When",
+    "cancel_subscription",
+    "change_plan",
     "create_api_key",
+    "create_plan",
+    "find_plan",
+    "find_subscription",
+    "follow_invoice",
     "hash_secret",
+    "pay_subscription",
+    "reactivate_subscription",
     "record_use",
+    "renew_due",
     "revoke_api_key",
+    "start_trial",
+    "subscribe",
+    "update_plan",
 ]

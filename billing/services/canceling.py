@@ -7,7 +7,7 @@ from billing.models import Subscription
 from billing.services import charging, locks, metering, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
-from config.kernel import db
+from config.kernel import clock, db
 from config.kernel.errors import Conflict, ForbiddenTransition
 
 
@@ -36,10 +36,13 @@ def cancel_subscription(
     when: When = When.NOW,
     reason: str = "",
     void_open_invoices: bool = False,
+    credit_unused: bool = False,
 ) -> Subscription:
-    """End it now or when its period ends. What is owed stays owed unless `void_open_invoices`; a pending one owes nothing.
+    """End it now or when its period ends; what is not served yet, or no more, ends now in any case.
 
-    Raises SubscriptionNotFound, CancelScheduled, and ForbiddenTransition once it has ended.
+    What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
+    the period stays charged unless `credit_unused`. Raises SubscriptionNotFound, CancelScheduled, and
+    ForbiddenTransition once it has ended.
     """
     subscription = locks.lock(subscription_id, actor)
     if subscription.ended_at is not None:
@@ -48,7 +51,7 @@ def cancel_subscription(
         )
     subscription.voids_open_invoices = void_open_invoices or subscription.status == SubscriptionStatus.PENDING
     if when == When.NOW or subscription.status in (SubscriptionStatus.PENDING, SubscriptionStatus.UNPAID):
-        end_now(subscription, actor=actor, reason=reason)
+        end_now(subscription, actor=actor, reason=reason, credit_unused=credit_unused)
         return subscription
     if subscription.cancels_at_period_end:
         raise CancelScheduled(subscription_id=subscription.id)
@@ -73,12 +76,14 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
     return subscription
 
 
-def end_now(subscription: Subscription, *, actor: Principal, reason: str) -> None:
-    """Requires its lock. It ends with a last invoice over what was used above its limits, if anything was."""
-    over = metering.close_period(subscription)
-    if over:
-        invoice = charging.bill(subscription, lines=over, period=None, actor=actor)
-        charging.charge(subscription, invoice, actor=actor, reason="what was used until the end")
+def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
+    """Requires its lock. It ends, with a last invoice over what was used above its limits, if anything was."""
+    lines = metering.close_period(subscription)
+    if credit_unused:
+        lines += charging.unused(subscription, now=clock.now())
+    if lines:
+        invoice = charging.bill(subscription, lines=lines, period=None, actor=actor)
+        charging.charge(subscription, invoice, actor=actor, reason="the last invoice")
     if subscription.voids_open_invoices:
         charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
     moving.cancel(subscription, actor=actor, reason=reason)

@@ -4,16 +4,14 @@ import datetime
 from fractions import Fraction
 
 from billing import events
-from billing.models import PlanVersion, Subscription
+from billing.models import Cycle, PlanVersion, Subscription
 from billing.services import calendar, charging, locks, metering, moving, plans
 from billing.services.canceling import When
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
 from config.kernel.errors import Conflict, ForbiddenTransition, Unavailable
-from invoices.models import Invoice, InvoiceLine
-from invoices.services import Line
-from invoices.states import InvoiceStatus
+from invoices.models import Invoice
 
 CHANGEABLE = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE)
 
@@ -86,7 +84,7 @@ def _default_when(subscription: Subscription, version: PlanVersion) -> When:
 
 
 def _per_day(version: PlanVersion) -> Fraction:
-    return Fraction(version.amount, calendar.DAYS[version.cycle])
+    return Fraction(version.amount, calendar.DAYS[Cycle(version.cycle)])
 
 
 def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Principal, reason: str) -> None:
@@ -102,11 +100,9 @@ def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Prin
     charging.charge(subscription, invoice, actor=actor, reason="a change of plan")
 
 
-def _switch(
-    subscription: Subscription, version: PlanVersion, *, now: datetime.datetime, actor: Principal
-) -> Invoice:
+def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.datetime, actor: Principal) -> Invoice:
     """The rest of the period on the new plan; where its cycle is another one, a period that begins now."""
-    credited = unused(subscription, now=now)
+    credited = charging.unused(subscription, now=now)
     if version.cycle == subscription.plan_version.cycle:
         subscription.plan_version, subscription.next_plan_version = version, None
         rest = charging.rest_line(subscription, now=now)
@@ -118,31 +114,3 @@ def _switch(
     charging.enter(subscription, period)
     lines = [*credited, charging.plan_line(subscription), *over]
     return charging.bill(subscription, lines=lines, period=period.number, actor=actor)
-
-
-def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
-    """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
-
-    What was used is rounded once, and the rest is credited, so that both are what was charged.
-    """
-    charged = _charged_line(subscription)
-    if charged is None or not charged.amount:
-        return []
-    assert charged.starts_at and charged.ends_at, charged.id
-    _, rest = charging.split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
-    if not rest:
-        return []
-    description = f"Not used: {charged.description}"
-    return [
-        Line(unit_amount=-rest, description=description, starts_at=now, ends_at=charged.ends_at, reverses=charged.id)
-    ]
-
-
-def _charged_line(subscription: Subscription) -> InvoiceLine | None:
-    """What was charged for the plan until the end of the period, most recently."""
-    lines = InvoiceLine.objects.filter(
-        invoice__subscription_invoice__subscription=subscription,
-        ends_at=subscription.period_ends_at,
-        reverses=None,
-    )
-    return lines.exclude(invoice__status=InvoiceStatus.VOID).order_by("-id").first()

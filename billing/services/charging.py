@@ -4,15 +4,16 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from billing.models import Subscription, SubscriptionInvoice
 from billing.services import calendar, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db, money
+from config.kernel.errors import Invalid
 from invoices import services as invoices
-from invoices.models import Invoice
+from invoices.models import Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice, RetryPolicy
 from invoices.states import InvoiceStatus
 from payments import services as payments
@@ -56,9 +57,7 @@ def enter(subscription: Subscription, period: Period) -> None:
     subscription.period_starts_at, subscription.period_ends_at = period.starts_at, period.ends_at
 
 
-def bill(
-    subscription: Subscription, *, lines: Sequence[Line], period: int | None, actor: Principal
-) -> Invoice:
+def bill(subscription: Subscription, *, lines: Sequence[Line], period: int | None, actor: Principal) -> Invoice:
     """The invoice of a period, or of a change within one (None). Paid at once where nothing is due."""
     db.require_transaction()
     version = subscription.plan_version
@@ -93,6 +92,35 @@ def rest_line(subscription: Subscription, *, now: datetime.datetime) -> Line:
     return dataclasses.replace(plan_line(subscription), unit_amount=rest, starts_at=now)
 
 
+def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
+    """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
+
+    What was used is rounded once, and the rest is credited, so that both are what was charged.
+    """
+    charged = _charged_line(subscription)
+    if charged is None or not charged.amount:
+        return []
+    assert charged.starts_at is not None, charged.id
+    assert charged.ends_at is not None, charged.id
+    _, rest = split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
+    if not rest:
+        return []
+    description = f"Not used: {charged.description}"
+    return [
+        Line(unit_amount=-rest, description=description, starts_at=now, ends_at=charged.ends_at, reverses=charged.id)
+    ]
+
+
+def _charged_line(subscription: Subscription) -> InvoiceLine | None:
+    """What was charged for the plan until the end of the period, most recently."""
+    lines = InvoiceLine.objects.filter(
+        invoice__subscription_invoice__subscription=subscription,
+        ends_at=subscription.period_ends_at,
+        reverses=None,
+    )
+    return lines.exclude(invoice__status=InvoiceStatus.VOID).order_by("-id").first()
+
+
 def split_by_time(
     amount: int, starts_at: datetime.datetime, at: datetime.datetime, ends_at: datetime.datetime
 ) -> tuple[int, int]:
@@ -102,14 +130,25 @@ def split_by_time(
 
 
 def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
-    """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due."""
+    """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due.
+
+    One that is pending just stays so without anything to pay with. Raises what `payments.request_payment` says of a
+    payment method that cannot be used for it.
+    """
     if invoice.status == InvoiceStatus.PAID:
         return
+    obstacle = "there is nothing to pay with"
     terms = terms_of(subscription)
     if terms is not None:
-        payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
-    elif subscription.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
-        moving.fall_due(subscription, actor=actor, reason="there is nothing to pay with")
+        try:
+            payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
+            return
+        except Invalid as error:
+            if subscription.status == SubscriptionStatus.PENDING:
+                raise
+            obstacle = error.detail
+    if subscription.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
+        moving.fall_due(subscription, actor=actor, reason=obstacle)
 
 
 def terms_of(subscription: Subscription) -> PaymentTerms | None:
@@ -132,9 +171,10 @@ def unsettled(subscription: Subscription) -> Invoice | None:
 
 def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> None:
     """Nobody owes what no payment is trying to pay; an invoice of which a line was taken back since stays owed."""
-    for invoice in _caused(subscription, OWED):
-        if not invoices.is_reversed(invoice):
-            locked = invoices.lock_invoice(invoice.id)
+    taken_back = InvoiceLine.objects.filter(reverses__invoice=OuterRef("pk"))
+    for invoice in _caused(subscription, OWED).exclude(Exists(taken_back)):
+        locked = invoices.lock_invoice(invoice.id)
+        if locked.status in OWED:
             invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
 
 

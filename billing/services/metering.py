@@ -13,7 +13,9 @@ def close_period(subscription: Subscription) -> list[Line]:
     A trial's limits have no price: nothing is ever used over them.
     """
     db.require_transaction()
-    metered = {name: each for name, each in features.read(subscription.plan_version.features).items() if each.is_metered}
+    metered = {
+        name: each for name, each in features.read(subscription.plan_version.features).items() if each.is_metered
+    }
     if not metered:
         return []
     counters = UsageCounter.objects.select_for_update().filter(subscription=subscription, period=subscription.period)

@@ -1,4 +1,4 @@
-"""One call that pays for a subscription whatever it stands for: the first invoice, an overdue one, the end of a trial."""
+"""One call that pays for a subscription: its first invoice, an overdue one, or the one that ends its trial."""
 
 from billing import events
 from billing.models import Subscription
@@ -24,7 +24,7 @@ class NothingDue(Conflict):
 def pay_subscription(
     *, actor: Principal, subscription_id: str, terms: PaymentTerms, key: IdempotencyKey
 ) -> Created[Payment]:
-    """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends, and its first period begins now.
+    """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
     Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what paying an invoice raises.
     """
@@ -36,20 +36,21 @@ def _pay(*, actor: Principal, subscription_id: str, terms: PaymentTerms, key: Id
     subscription = locks.lock(subscription_id, actor)
     if earlier := find_replay(Payment, key):
         return earlier
-    remember(subscription, terms, actor=actor)
     invoice = charging.unsettled(subscription) or _end_trial(subscription, actor)
     if invoice is None or not invoice.amount_due:
         raise NothingDue(subscription_id=subscription.id)
     locked = invoices.lock_invoice(invoice.id)
-    return payments.request_payment(
-        invoice=locked, terms=terms, actor=actor, key=key, reason=f"subscription {subscription.id}"
-    )
+    payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key)
+    if terms.payment_method or terms.provider or payment.attached_method_id is None:
+        _remember(subscription, payment, actor=actor)
+    return Created(payment, True)
 
 
-def remember(subscription: Subscription, terms: PaymentTerms, *, actor: Principal) -> None:
-    """Requires its lock. What is due later is paid like this."""
-    if (subscription.provider, subscription.payment_method) != (terms.provider, terms.payment_method):
-        subscription.provider, subscription.payment_method = terms.provider, terms.payment_method
+def _remember(subscription: Subscription, payment: Payment, *, actor: Principal) -> None:
+    """What is due later is paid like this payment; one with the customer's default follows the default."""
+    method = payment.attached_method_id or payment.payment_method
+    if (subscription.provider, subscription.payment_method) != (payment.provider, method):
+        subscription.provider, subscription.payment_method = payment.provider, method
         moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor)
 
 

@@ -17,6 +17,8 @@ from config.kernel.fields import by_id_or
 from invoices.services import RetryPolicy
 from outbox import services as outbox
 
+DEFAULT_FAMILY = "default"
+"""Of plans that name none: whoever has one of them can change to any other."""
 MAX_TRIAL_DAYS = 730
 MAX_GRACE_DAYS = 365
 
@@ -63,17 +65,16 @@ def create_plan(
     actor: Principal,
     name: str,
     terms: PlanTerms,
-    family: str = "",
+    family: str = DEFAULT_FAMILY,
     metadata: Mapping[str, Any] | None = None,
     key: IdempotencyKey | None,
 ) -> Created[Plan]:
-    """A new active plan, of a family of its own unless one is named. Raises InvalidPlan, IdempotencyKeyReused."""
+    """A new active plan. Raises InvalidPlan, InvalidMoney, IdempotencyKeyReused."""
     _check(terms)
 
     def insert() -> Plan:
         now = clock.now()
         plan = Plan(name=name, family=family, metadata=metadata or {}, created_at=now, **key_fields(key))
-        plan.family = family or plan.id
         plan.save(force_insert=True)
         return plan
 
@@ -111,14 +112,14 @@ def update_plan(*, actor: Principal, plan_id: str, changes: Mapping[str, Any], r
     return plan
 
 
-def find_plan(plan_id: str) -> Plan:
-    """The plan with its latest version. Raises PlanNotFound."""
-    return by_id_or(PlanNotFound, Plan.objects.select_related("latest_version"), plan_id)
+def find_plan(plan_id: str, principal: Principal) -> Plan:
+    """The plan with its latest version, if it exists for whoever asks. Raises PlanNotFound."""
+    return by_id_or(PlanNotFound, Plan.objects.select_related("latest_version").visible_to(principal), plan_id)
 
 
 def offered(plan_id: str) -> tuple[Plan, PlanVersion]:
     """What somebody who subscribes now gets. Raises PlanNotFound, PlanInactive."""
-    plan = find_plan(plan_id)
+    plan = by_id_or(PlanNotFound, Plan.objects.select_related("latest_version"), plan_id)
     if not plan.is_active:
         raise PlanInactive(plan_id=plan.id)
     return plan, _latest(plan)

@@ -1,5 +1,6 @@
 """Money is an integer of minor units beside an ISO 4217 code. Exponents come from the `iso4217` package's table."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 from iso4217 import Currency
@@ -65,3 +66,16 @@ def display(amount: int, currency: str) -> str:
         return f"{amount} {currency}"
     digits = exponent(currency)
     return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"
+
+
+def split(amount: int, weights: "Sequence[int]") -> list[int]:
+    """TEMPORARY."""
+    from fractions import Fraction
+
+    total, parts, seen, given = sum(weights), [], 0, 0
+    for weight in weights:
+        seen += weight
+        upto = round(Fraction(amount * seen, total))
+        parts.append(upto - given)
+        given = upto
+    return parts

@@ -19,7 +19,7 @@ def _embedded_options() -> dict[str, Any]:
     }
 
 
-QUEUES = ["outbox", "payments", "webhooks"]
+QUEUES = ["billing", "outbox", "payments", "webhooks"]
 """A worker takes from all of them unless `-Q` says otherwise. A task is named "<queue>.…", which routes it."""
 CELERY_TASK_QUEUES = [Queue(name) for name in QUEUES]
 CELERY_TASK_ROUTES = {f"{name}.*": {"queue": name} for name in QUEUES}
@@ -38,6 +38,7 @@ CELERY_TIMEZONE = "UTC"
 
 CELERY_BEAT_SCHEDULE = {
     "outbox.relay": {"task": "outbox.relay", "schedule": 1.0, "options": {"expires": 1.0}},
+    "billing.renew_due": {"task": "billing.renew_due", "schedule": 60.0, "options": {"expires": 60.0}},
     "payments.sweep": {"task": "payments.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
     "payments.sweep_refunds": {"task": "payments.sweep_refunds", "schedule": 1.0, "options": {"expires": 1.0}},
     "payments.retry_due": {"task": "payments.retry_due", "schedule": 5.0, "options": {"expires": 5.0}},

@@ -16,6 +16,10 @@ EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
         "batch_handler": "webhooks.inbound.services.release_parked",
         "events": ["payment.submitted", "receipt.created"],
     },
+    "subscriptions": {
+        "handler": "billing.services.follow_invoice",
+        "events": ["invoice.paid", "invoice.reopened", "invoice.failed", "invoice.voided"],
+    },
     "webhooks": {
         "batch_handler": "webhooks.outbound.services.fan_out",
         "events": "webhooks.outbound.services.wanted",

@@ -1,11 +1,12 @@
 """The log of one aggregate: gap-free, signed by somebody, and each machine's way through its states, step by step."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.db import models
 
+from billing.models import Subscription
 from config.verification.dossiers import Dossier, EventRow, Log, parsed, public
 from config.verification.violations import Violation
 from invoices.models import Invoice
@@ -18,6 +19,7 @@ MACHINES: dict[str, type[models.Model]] = {
     "receipt": Receipt,
     "refund": Refund,
     "dispute": Dispute,
+    "subscription": Subscription,
 }
 """By the first part of their events' types, which is also what the events' data call them."""
 TARGETS = {
@@ -48,8 +50,16 @@ TARGETS = {
     "dispute.opened": "open",
     "dispute.won": "won",
     "dispute.lost": "lost",
+    "subscription.activated": "active",
+    "subscription.past_due": "past_due",
+    "subscription.unpaid": "unpaid",
+    "subscription.expired": "expired",
+    "subscription.canceled": "canceled",
 }
 """The state that each event reports the arrival in. Any other type is a note: it finds its subject as it was."""
+
+BEGINNINGS = {"subscription.created": ("pending", "trialing")}
+"""First events that report one of several states."""
 
 
 @functools.cache
@@ -103,9 +113,14 @@ def transitions(dossier: Dossier) -> Iterator[Violation]:
     """Each step is one that the machine has, and ends where the row is; a log with gaps says nothing."""
     if dossier.log.has_gaps():
         return
+    yield from steps(dossier.events, _states_of_rows(dossier))
+
+
+def steps(events: list[EventRow], rows: Mapping[tuple[str, str], str]) -> Iterator[Violation]:
+    """What is wrong with the events of one log, in their order; `rows` are the states by (kind, public id)."""
     states: dict[tuple[str, str], str] = {}
     broken = set()
-    for event in dossier.events:
+    for event in events:
         subject = event.type.partition(".")[0]
         data = parsed(event)
         key = subject, str(data.get(subject, ""))
@@ -115,7 +130,6 @@ def transitions(dossier: Dossier) -> Iterator[Violation]:
             name = f"{key[1]}, number {event.sequence} of {event.aggregate_id}"
             yield Violation("event_transitions", name, "a step of its machine", problem)
         states[key] = str(data.get("status"))
-    rows = _states_of_rows(dossier)
     for key in (rows.keys() | states.keys()) - broken:
         if rows.get(key) != states.get(key):
             found = rows.get(key, "no row")
@@ -124,6 +138,8 @@ def transitions(dossier: Dossier) -> Iterator[Violation]:
 
 def _step(event: EventRow, subject: str, status: object, before: str | None) -> str:
     """What is wrong with one event; nothing as a rule."""
+    if before is None and status in BEGINNINGS.get(event.type, ()):
+        return ""
     target = TARGETS.get(event.type)
     if target is None:
         return "" if status == before else f"{event.type} in {status}, which was {before}"

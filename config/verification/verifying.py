@@ -6,7 +6,7 @@ from typing import NamedTuple
 from django.db import models
 
 from config.kernel.fields import PrefixedIdField
-from config.verification import card_numbers, dossiers, histories, journals, money, wholes
+from config.verification import card_numbers, dossiers, histories, journals, money, subscriptions, wholes
 from config.verification.dossiers import Dossier
 from config.verification.snapshot import HIGHEST, LOWEST, Snapshot
 from config.verification.violations import Report, Violation
@@ -27,6 +27,8 @@ CHECKS = {
     "journal_missing": "every fact that moves money has its journal",
     "journal_unexpected": "every journal has its fact",
     "journal_entries": "every journal has the accounts and amounts of its fact, tax included",
+    "periods": "each period of a subscription is billed once, and no other",
+    "usage": "what is counted as used is what its records add up to",
     "event_sequence": "each aggregate's events are numbered from 1 without a gap",
     "event_actor": "each event says who did it",
     "event_correlation": "each event has a correlation id",
@@ -84,6 +86,11 @@ def _stages(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[Stage]:
     if checks & OF_INVOICES:
         yield Stage("invoices", "invoices_invoice", _invoices(snapshot))
         yield Stage("customers", "invoices_customer", _logs(snapshot, "cus", "invoices_customer"))
+        yield Stage("plans", "billing_plan", _logs(snapshot, "plan", "billing_plan"))
+        yield Stage(
+            "subscriptions", "billing_subscription", _judged(snapshot, "billing_subscription", subscriptions.judged)
+        )
+        yield Stage("usage", "billing_usagecounter", _judged(snapshot, "billing_usagecounter", subscriptions.counters))
         yield Stage("webhook endpoints", "outbound_endpoint", _logs(snapshot, "whe", "outbound_endpoint"))
     yield Stage("the whole", "outbox_cursor", _wholes(snapshot, checks))
     if "card_numbers" in checks:
@@ -114,6 +121,13 @@ def _logs(snapshot: Snapshot, prefix: str, table: str) -> Iterator[tuple[int, It
     for after, last, rows in snapshot.chunks(table, CHUNK):
         found = dossiers.logs(snapshot, prefix, table, after, last)
         yield rows, (violation for log in found for violation in histories.log(log))
+
+
+def _judged(
+    snapshot: Snapshot, table: str, judge: Callable[[Snapshot, str, str], Iterator[Violation]]
+) -> Iterator[tuple[int, Iterator[Violation]]]:
+    for after, last, rows in snapshot.chunks(table, CHUNK):
+        yield rows, judge(snapshot, after, last)
 
 
 def _wholes(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[tuple[int, Iterator[Violation]]]:

@@ -11,7 +11,7 @@ from outbox.models import SEQUENCER, SHARDS
 from webhooks.inbound.services.schedule import RETRIES
 from webhooks.inbound.states import WAITING
 
-AGGREGATES = ("cus", "inv", "whe")
+AGGREGATES = ("cus", "inv", "plan", "sub", "usg", "whe")
 """By the prefixes of their ids, in their order: whose events there may be."""
 SLACK = datetime.timedelta(hours=1)
 """The sweep may be this late with what has come of age."""

@@ -1,12 +1,10 @@
 """What plans look like on the wire."""
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from billing.models import AfterGrace, Cycle, Plan
-from billing.services import MAX_GRACE_DAYS, MAX_TRIAL_DAYS, PlanTerms
+from billing.services import DEFAULT_FAMILY, MAX_GRACE_DAYS, MAX_TRIAL_DAYS, PlanTerms
 from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField
 from config.api.shared_fields import OutputSerializer
 from config.kernel import money
@@ -43,7 +41,7 @@ class PlanInput(InputSerializer):
     """POST /plans. The amount is minor units for each cycle; 0 is free."""
 
     name = serializers.CharField(max_length=200)
-    family = serializers.CharField(max_length=100, required=False)
+    family = serializers.CharField(max_length=100, required=False, default=DEFAULT_FAMILY)
     amount = serializers.IntegerField(min_value=0, max_value=money.MAX_AMOUNT)
     currency = CurrencyCodeField()
     cycle = serializers.ChoiceField(choices=Cycle.choices)
@@ -88,8 +86,3 @@ class PlanSerializer(OutputSerializer[Plan]):
         model = Plan
         fields = ["id", "name", "family", "is_active", "version", *_TERMS, "metadata", "created_at"]
         read_only_fields = fields
-
-
-def changes_of(body: PlanChanges) -> dict[str, Any]:
-    """What is to change, and nothing else."""
-    return dict(body.validated_data)

@@ -42,7 +42,7 @@ class PlanList(generics.ListAPIView[Plan]):
             actor=principal_of(request),
             name=body.validated_data["name"],
             terms=body.to_terms(),
-            family=body.validated_data.get("family", ""),
+            family=body.validated_data["family"],
             metadata=body.validated_data["metadata"],
             key=idempotency_header.optional(request, "plans.create"),
         )
@@ -69,7 +69,5 @@ class PlanDetail(APIView):
     def patch(self, request: Request, plan_id: str) -> Response:
         body = serializers.PlanChanges(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        plan = services.update_plan(
-            actor=principal_of(request), plan_id=plan_id, changes=dict(body.validated_data)
-        )
+        plan = services.update_plan(actor=principal_of(request), plan_id=plan_id, changes=dict(body.validated_data))
         return Response(serializers.PlanSerializer(plan).data)

@@ -52,6 +52,11 @@ class TermsInput(InputSerializer):
             request_only=True,
         ),
         OpenApiExample(
+            "For a subscription",
+            value={"subscription": "sub_01h455vb4pex5vsknk084sn02q", "payment_method": "tok_visa"},
+            request_only=True,
+        ),
+        OpenApiExample(
             "For an invoice",
             value={"invoice": "inv_01h455vb4pex5vsknk084sn02q", "payment_method": "tok_visa"},
             request_only=True,
@@ -59,23 +64,31 @@ class TermsInput(InputSerializer):
     ]
 )
 class PaymentInput(TermsInput):
-    """POST /payments: for an invoice, or for an order of yours whose invoice is issued by the first request."""
+    """POST /payments: for an invoice, for what a subscription owes, or for an order of yours whose invoice is issued by
+    the first request.
+    """
 
     invoice = serializers.CharField(max_length=40, required=False)
+    subscription = serializers.CharField(max_length=40, required=False)
     order_id = serializers.CharField(max_length=100, required=False)
     amount = MinorUnitsField(required=False)
     currency = CurrencyCodeField(required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
 
-    alternatives = [["invoice"], ["order_id", "amount", "currency"]]
+    alternatives = [["invoice"], ["subscription"], ["order_id", "amount", "currency"]]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if ("invoice" in attrs) == ("order_id" in attrs):
-            raise serializers.ValidationError({"invoice": "Send either an invoice or an order_id."}, code="required")
+        if sum(form[0] in attrs for form in self.alternatives) != 1:
+            raise serializers.ValidationError(
+                {"invoice": "Send an invoice, a subscription or an order_id, and one of them only."}, code="required"
+            )
         if "order_id" in attrs:
             self._complete_order(attrs)
         elif "description" in attrs:
             raise serializers.ValidationError({"description": "The invoice has one; send it with an order_id only."})
+        amounts = [name for name in ("amount", "currency") if name in attrs and "subscription" in attrs]
+        if amounts:
+            raise serializers.ValidationError(dict.fromkeys(amounts, "A subscription owes what its invoices say."))
         return attrs
 
     def _complete_order(self, attrs: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from billing import services as billing
 from config.api import idempotency_header
 from config.api.permissions import principal_of
 from config.kernel.fields import by_id_or
@@ -54,7 +55,7 @@ class PaymentList(generics.ListAPIView[Payment]):
 
     @extend_schema(
         operation_id="payments_create",
-        summary="Pay an invoice, or an order whose invoice is issued on the first request",
+        summary="Pay an invoice, what a subscription owes, or an order whose invoice is issued on the first request",
         request=serializers.PaymentInput,
         responses=_CREATED,
     )
@@ -71,6 +72,10 @@ class PaymentList(generics.ListAPIView[Payment]):
                 key=key,
                 amount=data.get("amount"),
                 currency=data.get("currency"),
+            )
+        elif "subscription" in data:
+            created = billing.pay_subscription(
+                actor=principal_of(request), subscription_id=data["subscription"], terms=body.to_terms(), key=key
             )
         else:
             created = services.pay_order(
