@@ -35,7 +35,7 @@ def check_currency(value: object, *, field: str = "currency") -> str:
 
 
 def check_amount(value: object, *, field: str = "amount", least: int = 1) -> int:
-    """Return `value` when it is an integer from `least` to MAX_AMOUNT minor units; raise InvalidMoney naming `field`."""
+    """Return `value` when it is an integer from `least` to MAX_AMOUNT minor units, else raise InvalidMoney."""
     problem = _amount_problem(value, least)
     if problem:
         raise InvalidMoney(errors=(FieldError(field, *problem),))

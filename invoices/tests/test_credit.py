@@ -8,8 +8,6 @@ from invoices.ledger import services as ledger
 from invoices.models import CreditEntry, Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice
 from invoices.tests.factories import MERCHANT_KEY, make_customer, make_invoice
-from outbox.models import OutboxEvent
-from tests.invariants import check_invariants
 
 pytestmark = pytest.mark.django_db
 
