@@ -26,9 +26,15 @@ class Customer(EventSource, IdempotentModel):
     class Meta(IdempotentModel.Meta):
         abstract = False
         indexes = [models.Index(fields=["email"], name="invoices_customer_email")]
+        permissions = [("credit_customer", _("Can grant and revoke customers' credit"))]
 
     def __str__(self) -> str:
         return self.name or self.email or self.id
+
+    def credit_balances(self) -> list[tuple[str, int]]:
+        """The currencies it has credit in, and how much, in minor units."""
+        sums = self.credit_entries.values_list("currency").annotate(balance=models.Sum("amount"))
+        return list(sums.filter(balance__gt=0).order_by("currency"))
 
 
 class Invoice(InvoiceMachine, EventSource, IdempotentModel):
@@ -160,7 +166,7 @@ class CreditKind(models.TextChoices):
 
 
 class CreditEntry(IdempotentModel):
-    """A change of what we owe a customer in one currency: the balance is their sum, never negative. Only ever inserted."""
+    """A change of what we owe a customer in one currency; the balance is their sum. Only ever inserted."""
 
     id = PrefixedIdField(prefix="cre")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_entries")

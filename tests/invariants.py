@@ -34,7 +34,7 @@ def check_books() -> None:
         owed = (
             Invoice.objects.filter(currency=currency)
             .exclude(status=InvoiceStatus.VOID)
-            .aggregate(total=Sum(F("amount") - F("amount_paid")))["total"]
+            .aggregate(total=Sum(F("amount") - F("amount_paid") - F("amount_credited")))["total"]
         )
         held = Receipt.objects.filter(currency=currency).aggregate(total=Sum("amount_unapplied"))["total"] or 0
         leaving = Refund.objects.filter(currency=currency, status__in=REFUND_LIVE)

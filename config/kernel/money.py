@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from fractions import Fraction
 
 from iso4217 import Currency
 
@@ -36,7 +37,7 @@ def check_currency(value: object, *, field: str = "currency") -> str:
 
 
 def check_amount(value: object, *, field: str = "amount", least: int = 1) -> int:
-    """Return `value` when it is an integer from `least` to MAX_AMOUNT minor units; raise InvalidMoney naming `field`."""
+    """Return `value` when it is an integer from `least` to MAX_AMOUNT minor units, else raise InvalidMoney."""
     problem = _amount_problem(value, least)
     if problem:
         raise InvalidMoney(errors=(FieldError(field, *problem),))
@@ -57,6 +58,34 @@ def _amount_problem(value: object, least: int) -> tuple[str, str] | None:
     return None
 
 
+def split(amount: int, weights: Sequence[int | Fraction]) -> list[int]:
+    """`amount` in parts in proportion to `weights`, which are not negative and not all zero. The parts add up to it.
+
+    What the first n parts add up to is rounded, halves to even, for each n: so none is of the other sign, none is
+    beyond the whole, and none is a minor unit away from its share. Rounding each part and leaving the remainder to the
+    last would split 5 by 3:3:3:1 into 2, 2, 2 and -1: docs/decisions/0020-customer-credit.md.
+    """
+    whole = sum(map(Fraction, weights), Fraction(0))
+    if whole <= 0 or any(weight < 0 for weight in weights):
+        raise ValueError(f"weights must be at least 0, and one of them more: {list(weights)}")
+    parts, weight_before, amount_before = [], Fraction(0), 0
+    for weight in weights:
+        weight_before += weight
+        amount_until = round(amount * weight_before / whole)
+        parts.append(amount_until - amount_before)
+        amount_before = amount_until
+    return parts
+
+
+def portion(amount: int, part_seconds: int, whole_seconds: int) -> int:
+    """What `amount` for a time of `whole_seconds` is for `part_seconds` of it, rounded once, halves to even.
+
+    For the rest of the time it is what is left of `amount`: two portions may miss a minor unit.
+    """
+    first, _ = split(amount, [part_seconds, whole_seconds - part_seconds])
+    return first
+
+
 def display(amount: int, currency: str) -> str:
     """For people, never for machines: (123450, "EUR") is "1,234.50 EUR", (1250, "JPY") is "1,250 JPY".
 
@@ -66,16 +95,3 @@ def display(amount: int, currency: str) -> str:
         return f"{amount} {currency}"
     digits = exponent(currency)
     return f"{Decimal(amount).scaleb(-digits):,.{digits}f} {currency}"
-
-
-def split(amount: int, weights: "Sequence[int]") -> list[int]:
-    """TEMPORARY."""
-    from fractions import Fraction
-
-    total, parts, seen, given = sum(weights), [], 0, 0
-    for weight in weights:
-        seen += weight
-        upto = round(Fraction(amount * seen, total))
-        parts.append(upto - given)
-        given = upto
-    return parts

@@ -86,6 +86,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Disputes"), "gavel", "payments", "dispute"),
                     _page(_("Customers"), "group", "invoices", "customer"),
                     _page(_("Invoice lines"), "list", "invoices", "invoiceline"),
+                    _page(_("Credit entries"), "redeem", "invoices", "creditentry"),
                 ],
             },
             {

@@ -16,8 +16,10 @@ class InvoiceRow(NamedTuple):
     amount: int
     tax_amount: int
     amount_paid: int
+    amount_credited: int
     amount_refunded: int
     currency: str
+    customer_id: str | None
     attempts: int
     next_attempt_at: Any
     event_sequence: int
@@ -25,11 +27,35 @@ class InvoiceRow(NamedTuple):
 
 class LineRow(NamedTuple):
     invoice_id: str
+    id: str
     position: int
     quantity: int
     unit_amount: int
     tax_amount: int
     amount: int
+    reverses_id: str | None
+
+
+class ReversalRow(NamedTuple):
+    """A line on an invoice that takes back `line_id`, which is on the invoice `invoice_id`."""
+
+    invoice_id: str
+    line_id: str
+    tax_amount: int
+    amount: int
+    on_id: str
+    status: str
+    customer_id: str | None
+    currency: str
+
+
+class CreditRow(NamedTuple):
+    invoice_id: str | None
+    id: str
+    customer_id: str
+    kind: str
+    amount: int
+    currency: str
 
 
 class PaymentRow(NamedTuple):
@@ -132,6 +158,8 @@ class Dossier:
     receipts: list[ReceiptRow] = dataclasses.field(default_factory=list)
     refunds: list[RefundRow] = dataclasses.field(default_factory=list)
     disputes: list[DisputeRow] = dataclasses.field(default_factory=list)
+    credits: list[CreditRow] = dataclasses.field(default_factory=list)
+    reversals: list[ReversalRow] = dataclasses.field(default_factory=list)
     journals: list[Journal] = dataclasses.field(default_factory=list)
     events: list[EventRow] = dataclasses.field(default_factory=list)
 
@@ -148,7 +176,13 @@ CHILDREN: Sequence[tuple[str, str, type[Any]]] = (
     ("receipts", "payments_receipt", ReceiptRow),
     ("refunds", "payments_refund", RefundRow),
     ("disputes", "payments_dispute", DisputeRow),
+    ("credits", "invoices_creditentry", CreditRow),
 )
+REVERSALS = """
+SELECT charged.invoice_id, charged.id, back.tax_amount, back.amount, i.id, i.status, i.customer_id, i.currency
+FROM invoices_invoiceline charged
+JOIN invoices_invoiceline back ON back.reverses_id = charged.id JOIN invoices_invoice i ON i.id = back.invoice_id
+WHERE charged.invoice_id > %s AND charged.invoice_id <= %s"""
 
 
 def public(prefix: str, key: str) -> str:
@@ -170,7 +204,10 @@ def read(snapshot: Snapshot, after: str, last: str) -> list[Dossier]:
     for name, table, kind in CHILDREN:
         for row in _select(snapshot, table, "invoice_id", kind, after, last):
             getattr(of(row.invoice_id), name).append(row)
+    for reversal in map(ReversalRow._make, snapshot.rows(REVERSALS, after, last)):
+        of(reversal.invoice_id).reversals.append(reversal)
     for key, journals in journals_of(snapshot, "j.invoice_id > %s AND j.invoice_id <= %s", after, last).items():
+        assert key is not None
         of(key).journals = journals
     by_public_id = {dossier.public_id: dossier for dossier in found.values()}
     for event in events_of(snapshot, "inv", after, last):
@@ -186,15 +223,15 @@ def _select(snapshot: Snapshot, table: str, key: str, kind: type[Any], after: st
     return map(kind._make, rows)
 
 
-def journals_of(snapshot: Snapshot, where: str, *parameters: str) -> dict[str, list[Journal]]:
-    """By the id of their invoice, as the database has it."""
+def journals_of(snapshot: Snapshot, where: str, *parameters: str) -> dict[str | None, list[Journal]]:
+    """By the id of their invoice, as the database has it; None for those of no invoice."""
     rows = snapshot.rows(
         "SELECT j.invoice_id, j.id, j.kind, j.source, e.account, e.amount, e.currency FROM invoices_journal j"
         f" LEFT JOIN invoices_entry e ON e.journal_id = j.id WHERE {where}",
         *parameters,
     )
     journals: dict[str, Journal] = {}
-    by_invoice: dict[str, list[Journal]] = collections.defaultdict(list)
+    by_invoice: dict[str | None, list[Journal]] = collections.defaultdict(list)
     for invoice_id, id, kind, source, account, amount, currency in rows:
         if id not in journals:
             journals[id] = Journal(kind, source, [])

@@ -4,10 +4,11 @@ import collections
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
-from config.verification.dossiers import Dossier, InvoiceRow, Journal, ReceiptRow, RefundRow, public
+from config.verification.dossiers import CreditRow, Dossier, InvoiceRow, Journal, ReceiptRow, RefundRow, public
 from config.verification.violations import Violation
 from invoices.ledger import accounts
 from invoices.ledger.models import JournalKind
+from invoices.models import CreditKind
 from payments.providers import registry
 from payments.states import DisputeStatus, RefundStatus
 
@@ -15,33 +16,42 @@ Key = tuple[str, str]
 """Kind and source: there is one journal of each."""
 Entries = dict[tuple[str, str], int]
 """Signed amounts by account and currency; none is zero."""
+BY_HAND = (JournalKind.CREDIT_GRANTED, JournalKind.CREDIT_REVOKED)
+"""Of credit, where it belongs to no invoice."""
+_OF_CREDIT = {
+    CreditKind.GRANTED: (JournalKind.CREDIT_GRANTED, accounts.CREDITS, accounts.CUSTOMER_CREDIT),
+    CreditKind.APPLIED: (JournalKind.CREDIT_APPLIED, accounts.CUSTOMER_CREDIT, accounts.RECEIVABLE),
+    CreditKind.RETURNED: (JournalKind.CREDIT_RETURNED, accounts.RECEIVABLE, accounts.CUSTOMER_CREDIT),
+    CreditKind.REVOKED: (JournalKind.CREDIT_REVOKED, accounts.CUSTOMER_CREDIT, accounts.CREDITS),
+}
+"""By kind of entry: its journal, debit and credit."""
 
 
 def journals(dossier: Dossier) -> Iterator[Violation]:
     """Every one balances, none is missing, none is about nothing, and each says what happened."""
-    found = {(journal.kind, journal.source): _entries(journal) for journal in dossier.journals}
+    found = {(journal.kind, journal.source): entries_of(journal) for journal in dossier.journals}
     expected = _expected(dossier, found) if dossier.invoice else {}
     unbalanced = set()
     for violation, key in _unbalanced(dossier.journals):
         unbalanced.add(key)
         yield violation
     for key in expected.keys() - found.keys():
-        yield Violation("journal_missing", _name(key), _said(expected[key]), "none")
+        yield Violation("journal_missing", name_of(key), said(expected[key]), "none")
     for key in found.keys() - expected.keys():
-        yield Violation("journal_unexpected", _name(key), "none", _said(found[key]))
+        yield Violation("journal_unexpected", name_of(key), "none", said(found[key]))
     for key in (expected.keys() & found.keys()) - unbalanced:
         if found[key] != expected[key]:
-            yield Violation("journal_entries", _name(key), _said(expected[key]), _said(found[key]))
-    if dossier.invoice and dossier.invoice.tax_amount and not unbalanced:
+            yield Violation("journal_entries", name_of(key), said(expected[key]), said(found[key]))
+    if dossier.invoice and dossier.invoice.tax_amount and dossier.invoice.amount and not unbalanced:
         yield from _refunded_tax(dossier, dossier.invoice, found)
 
 
 def balanced(journals: Sequence[Journal]) -> Iterator[Violation]:
-    """Those that belong to no invoice: a provider's fees and payouts."""
+    """Those that belong to no invoice: a provider's fees and payouts, and credit by hand, which `credits` compares."""
     yield from (violation for violation, _ in _unbalanced(journals))
     for journal in journals:
-        if journal.kind not in (JournalKind.FEE, JournalKind.PAYOUT):
-            name = _name((journal.kind, journal.source))
+        if journal.kind not in (JournalKind.FEE, JournalKind.PAYOUT, *BY_HAND):
+            name = name_of((journal.kind, journal.source))
             yield Violation("journal_unexpected", name, "one that belongs to an invoice", "one that belongs to none")
 
 
@@ -52,10 +62,11 @@ def _unbalanced(journals: Sequence[Journal]) -> Iterator[tuple[Violation, Key]]:
         for _, amount, currency in journal.entries:
             sums[currency] += amount
         if any(sums.values()) or not journal.entries:
-            yield Violation("journal_balance", _name(key), 0, _said(_entries(journal))), key
+            yield Violation("journal_balance", name_of(key), 0, said(entries_of(journal))), key
 
 
-def _entries(journal: Journal) -> Entries:
+def entries_of(journal: Journal) -> Entries:
+    """What it moves."""
     sums: Entries = collections.defaultdict(int)
     for account, amount, currency in journal.entries:
         sums[account, currency] += amount
@@ -65,13 +76,14 @@ def _entries(journal: Journal) -> Entries:
 def _expected(dossier: Dossier, found: dict[Key, Entries]) -> dict[Key, Entries]:
     invoice = dossier.invoice
     assert invoice is not None
-    booked = {
-        (JournalKind.INVOICE_ISSUED.value, dossier.public_id): _issued(invoice, invoice.amount, invoice.tax_amount)
-    }
+    booked: dict[Key, Entries] = {}
+    if issued := _issued(invoice, invoice.amount, invoice.tax_amount):
+        booked[JournalKind.INVOICE_ISSUED.value, dossier.public_id] = issued
     if invoice.status == "void":
         unpaid, tax = invoice.amount - invoice.amount_paid, invoice.tax_amount - _tax_in(invoice, invoice.amount_paid)
         reversed_ = {key: -amount for key, amount in _issued(invoice, unpaid, tax).items()}
         booked[JournalKind.INVOICE_VOIDED.value, dossier.public_id] = reversed_
+    booked.update(of_credit(row) for row in dossier.credits)
     for receipt in dossier.receipts:
         booked.update(_of_receipt(receipt))
     for refund in dossier.refunds:
@@ -96,6 +108,12 @@ def _expected(dossier: Dossier, found: dict[Key, Entries]) -> dict[Key, Entries]
 def _issued(invoice: InvoiceRow, amount: int, tax: int) -> Entries:
     sides = {accounts.RECEIVABLE: amount, accounts.REVENUE: tax - amount, accounts.TAX_PAYABLE: -tax}
     return {(account, invoice.currency): amount for account, amount in sides.items() if amount}
+
+
+def of_credit(row: CreditRow) -> tuple[Key, Entries]:
+    """The journal of a credit entry."""
+    kind, debit, credit = _OF_CREDIT[CreditKind(row.kind)]
+    return (kind.value, public("cre", row.id)), _pair(debit, credit, abs(row.amount), row.currency)
 
 
 def _of_receipt(receipt: ReceiptRow) -> dict[Key, Entries]:
@@ -143,7 +161,7 @@ def _refunded_tax(dossier: Dossier, invoice: InvoiceRow, found: dict[Key, Entrie
 
 
 def _tax_in(invoice: InvoiceRow, amount: int) -> int:
-    return round(Fraction(invoice.tax_amount * amount, invoice.amount)) if invoice.tax_amount else 0
+    return round(Fraction(invoice.tax_amount * amount, invoice.amount)) if invoice.tax_amount and invoice.amount else 0
 
 
 def _pair(debit: str, credit: str, amount: int, currency: str) -> Entries:
@@ -159,9 +177,11 @@ def _holder(provider: str) -> str:
     return accounts.clearing(provider) if settles_itself else accounts.BANK
 
 
-def _name(key: Key) -> str:
+def name_of(key: Key) -> str:
+    """For people."""
     return f"{key[0]} of {key[1]}"
 
 
-def _said(entries: Entries) -> str:
+def said(entries: Entries) -> str:
+    """For people."""
     return ", ".join(f"{account} {amount} {currency}" for (account, currency), amount in sorted(entries.items()))

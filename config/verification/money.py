@@ -5,23 +5,47 @@ from collections.abc import Iterator
 
 from config.verification.dossiers import Dossier, ReceiptRow, RefundRow, public
 from config.verification.violations import Violation
+from invoices.models import CreditKind
 from payments.states import LIVE, REFUND_LIVE, PaymentStatus, ReceiptStatus, RefundStatus
 
 
 def lines(dossier: Dossier) -> Iterator[Violation]:
-    """They are numbered from 1, and add up to the amount and the tax."""
+    """They are numbered from 1, and add up to the amount and the tax; those that take others back are negative."""
     invoice = dossier.invoice
     assert invoice is not None
     wrong = [line for line in dossier.lines if line.amount != line.quantity * line.unit_amount + line.tax_amount]
     for line in wrong:
         computed = line.quantity * line.unit_amount + line.tax_amount
         yield Violation("lines", f"{dossier.public_id} line {line.position}", computed, line.amount)
+    for line in dossier.lines:
+        if (line.amount < 0) != (line.reverses_id is not None):
+            sign = "at least 0" if line.reverses_id is None else "less than 0"
+            yield Violation("lines", f"{dossier.public_id} line {line.position}", sign, line.amount)
     total = sum(line.amount for line in dossier.lines), sum(line.tax_amount for line in dossier.lines)
     if total != (invoice.amount, invoice.tax_amount) and not wrong:
         yield Violation("lines", dossier.public_id, (invoice.amount, invoice.tax_amount), total)
     positions = sorted(line.position for line in dossier.lines)
     if positions != list(range(1, len(positions) + 1)):
         yield Violation("lines", f"{dossier.public_id} positions", "1, 2, 3, …", positions)
+
+
+def reversals(dossier: Dossier) -> Iterator[Violation]:
+    """No line is taken back further than it charges, nor for somebody else, nor where nobody owes it."""
+    invoice = dossier.invoice
+    assert invoice is not None
+    lines = {line.id: line for line in dossier.lines}
+    gone: dict[str, tuple[int, int]] = {}
+    for row in dossier.reversals:
+        if (row.customer_id, row.currency) != (invoice.customer_id, invoice.currency) or row.customer_id is None:
+            yield Violation("reversals", public("inv", row.on_id), f"of {dossier.public_id}'s customer", "another's")
+        if row.status != "void":
+            amount, tax = gone.get(row.line_id, (0, 0))
+            gone[row.line_id] = amount - row.amount, tax - row.tax_amount
+    for line_id, (amount, tax) in gone.items():
+        line = lines[line_id]
+        owed = 0 if invoice.status == "void" or line.reverses_id is not None else line.amount
+        if tax > line.tax_amount or amount - tax > owed - line.tax_amount:
+            yield Violation("reversals", f"{public('il', line_id)} taken back", f"at most {owed}", amount)
 
 
 def live_payment(dossier: Dossier) -> Iterator[Violation]:
@@ -50,15 +74,19 @@ def attempts(dossier: Dossier) -> Iterator[Violation]:
 
 
 def amounts_paid(dossier: Dossier) -> Iterator[Violation]:
-    """Applied receipts are what has paid the invoice; paid means all of it."""
+    """Applied receipts and credit are what has paid the invoice; paid means all of it."""
     invoice = dossier.invoice
     assert invoice is not None
     applied = sum(receipt.amount_applied for receipt in dossier.receipts)
+    used = (CreditKind.APPLIED, CreditKind.RETURNED)
+    credited = -sum(entry.amount for entry in dossier.credits if entry.kind in used)
+    if invoice.amount_credited != credited:
+        yield Violation("amount_credited", dossier.public_id, credited, invoice.amount_credited)
     if invoice.amount_paid != applied:
         yield Violation("amount_paid", dossier.public_id, applied, invoice.amount_paid)
-    elif (invoice.status == "paid") != (applied == invoice.amount) and invoice.status != "void":
+    elif (invoice.status == "paid") != (applied + credited == invoice.amount) and invoice.status != "void":
         expected = "all of it" if invoice.status == "paid" else "less than all of it"
-        yield Violation("amount_paid", f"{dossier.public_id}, {invoice.status}", expected, applied)
+        yield Violation("amount_paid", f"{dossier.public_id}, {invoice.status}", expected, applied + credited)
 
 
 def amounts_refunded(dossier: Dossier) -> Iterator[Violation]:
@@ -149,6 +177,10 @@ def references(dossier: Dossier) -> Iterator[Violation]:
                 yield Violation("references", public(prefix, row.id), f"a receipt of {dossier.public_id}", "another's")
             elif prefix == "re" and row.currency != source.currency:
                 yield Violation("references", public(prefix, row.id), source.currency, row.currency)
+    for entry in dossier.credits:
+        invoice = dossier.invoice
+        if invoice and (entry.customer_id, entry.currency) != (invoice.customer_id, invoice.currency):
+            yield Violation("references", public("cre", entry.id), f"{dossier.public_id}'s customer", "another's")
     for payment in dossier.payments:
         if dossier.invoice and payment.currency != dossier.invoice.currency:
             yield Violation("references", public("pay", payment.id), dossier.invoice.currency, payment.currency)

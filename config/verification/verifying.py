@@ -6,17 +6,30 @@ from typing import NamedTuple
 from django.db import models
 
 from config.kernel.fields import PrefixedIdField
-from config.verification import card_numbers, dossiers, histories, journals, money, subscriptions, wholes
+from config.verification import (
+    card_numbers,
+    credits,
+    dossiers,
+    histories,
+    journals,
+    money,
+    subscriptions,
+    wholes,
+)
 from config.verification.dossiers import Dossier
 from config.verification.snapshot import HIGHEST, LOWEST, Snapshot
 from config.verification.violations import Report, Violation
 
 CHECKS = {
-    "lines": "an invoice's lines add up to its amount and tax, in their order",
+    "lines": "an invoice's lines add up to its amount and tax, in their order; only what takes back is negative",
+    "reversals": "no line is taken back further than it charges, and only for its own customer",
     "live_payment": "an invoice has at most one live payment, and is processing exactly while it has one",
     "attempts": "an invoice's payments are numbered without a gap, and counted",
     "retries": "the next payment is planned only for open invoices",
-    "amount_paid": "what has paid an invoice is what its receipts applied, all of it when it is paid",
+    "amount_paid": "what has paid an invoice is what its receipts applied, with credit all of it when it is paid",
+    "amount_credited": "what credit has paid of an invoice is what was applied to it and not returned",
+    "credit_balance": "no customer has used more credit than there was",
+    "credit_books": "credit by hand has its journal, and the books hold what customers have in credit",
     "amount_refunded": "what counts as refunded is what succeeded refunds gave back",
     "captures": "a payment that succeeded has its receipt",
     "double_charge": "a payment has paid no more than it is over: a second capture goes back or waits for staff",
@@ -43,6 +56,7 @@ CHECKS = {
 
 MONEY = (
     money.lines,
+    money.reversals,
     money.live_payment,
     money.attempts,
     money.amounts_paid,
@@ -85,7 +99,7 @@ def verify(snapshot: Snapshot, report: Report, progress: Progress) -> None:
 def _stages(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[Stage]:
     if checks & OF_INVOICES:
         yield Stage("invoices", "invoices_invoice", _invoices(snapshot))
-        yield Stage("customers", "invoices_customer", _logs(snapshot, "cus", "invoices_customer"))
+        yield Stage("customers", "invoices_customer", _customers(snapshot))
         yield Stage("plans", "billing_plan", _logs(snapshot, "plan", "billing_plan"))
         yield Stage(
             "subscriptions", "billing_subscription", _judged(snapshot, "billing_subscription", subscriptions.judged)
@@ -117,6 +131,12 @@ def judged(found: Sequence[Dossier]) -> Iterator[Violation]:
             yield from check(dossier)
 
 
+def _customers(snapshot: Snapshot) -> Iterator[tuple[int, Iterator[Violation]]]:
+    yield from _logs(snapshot, "cus", "invoices_customer")
+    for after, last, _ in snapshot.chunks("invoices_customer", CHUNK):
+        yield 0, credits.balances(snapshot, after, last)
+
+
 def _logs(snapshot: Snapshot, prefix: str, table: str) -> Iterator[tuple[int, Iterator[Violation]]]:
     for after, last, rows in snapshot.chunks(table, CHUNK):
         found = dossiers.logs(snapshot, prefix, table, after, last)
@@ -139,6 +159,8 @@ def _wholes(snapshot: Snapshot, checks: frozenset[str]) -> Iterator[tuple[int, I
         yield 0, wholes.guards(snapshot)
     if "references" in checks:
         yield 0, wholes.strays(snapshot)
+    if "credit_books" in checks:
+        yield 0, credits.books(snapshot)
     if checks & {"journal_balance", "journal_unexpected"}:
         yield 0, wholes.free_journals(snapshot)
 

@@ -16,7 +16,7 @@ AGGREGATES = ("cus", "inv", "plan", "sub", "usg", "whe")
 SLACK = datetime.timedelta(hours=1)
 """The sweep may be this late with what has come of age."""
 CHUNK = 5000
-TRIGGERS = 4
+TRIGGERS = 6
 
 
 def positions(snapshot: Snapshot) -> Iterator[Violation]:
@@ -63,7 +63,7 @@ def inbox(snapshot: Snapshot) -> Iterator[Violation]:
 
 
 def free_journals(snapshot: Snapshot) -> Iterator[Violation]:
-    """What belongs to no invoice balances, and is a fee or a payout."""
+    """What belongs to no invoice balances, and is a fee, a payout or credit by hand."""
     of_none = "invoice_id IS NULL"
     for after, last, _ in snapshot.chunks("invoices_journal", CHUNK, where=of_none):
         found = journals_of(snapshot, f"j.{of_none} AND j.id > %s AND j.id <= %s", after, last)

@@ -13,6 +13,7 @@ from config.admin import (
     ReadOnlyAdmin,
     ReadOnlyInline,
     ReasonedAction,
+    ReasonedActionsAdmin,
     RecentValuesFilter,
     Said,
     bounded_count,
@@ -23,6 +24,7 @@ from config.admin.timeline import Item, Subject, TimelineAdmin, Window
 from config.api.principals import Principal
 from config.kernel import clock, money
 from invoices import services
+from invoices.admin.credit import CREDIT_ACTIONS, CreditInline
 from invoices.admin.paying import PAY_AGAIN, unless_being_paid
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
@@ -33,15 +35,23 @@ LATE_SECONDS = 60
 
 
 @admin.register(Customer)
-class CustomerAdmin(ReadOnlyAdmin):
+class CustomerAdmin(ReasonedActionsAdmin):
     list_display = ["id", "name", "email", "created_at"]
     search_fields = ["email__exact", "name", "email"]
     search_help_text = _("Id, name or e-mail address")
+    readonly_fields = ["credit"]
+    inlines = [CreditInline]
+    reasoned_actions = CREDIT_ACTIONS
+
+    @admin.display(description=_("credit"))
+    def credit(self, customer: Customer) -> str:
+        """What pays the next invoices."""
+        return ", ".join(money.display(amount, currency) for currency, amount in customer.credit_balances()) or "-"
 
 
 class LineInline(ReadOnlyInline):
     model = InvoiceLine
-    fields = ["position", "description", "quantity", "unit_amount", "tax_amount", "amount"]
+    fields = ["position", "description", "starts_at", "ends_at", "quantity", "unit_amount", "tax_amount", "amount"]
     ordering = ["position"]
     currency_path = "invoice__currency"
     per_page = 50
@@ -71,7 +81,7 @@ class InvoiceAdmin(TimelineAdmin):
                 "fields": [
                     ("status", "amount", "amount_due"),
                     ("number", "order_id", "customer"),
-                    ("amount_paid", "amount_refunded", "tax_amount"),
+                    ("amount_paid", "amount_credited", "amount_refunded", "tax_amount"),
                     ("attempts", "next_attempt_at", "retries"),
                     ("created_at", "paid_at", "voided_at"),
                     ("due_on", "description", "id"),

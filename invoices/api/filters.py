@@ -1,9 +1,9 @@
-"""Filters of the invoice and customer lists."""
+"""Filters of the lists of invoices, customers and their credit."""
 
 import django_filters
 
 from config.api.filters import IdFilter, MadeFilter
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, CreditKind, Customer, Invoice
 from invoices.states import InvoiceStatus
 
 
@@ -29,4 +29,15 @@ class CustomerFilter(django_filters.FilterSet):
 
     class Meta:
         model = Customer
+        fields: list[str] = []
+
+
+class CreditFilter(django_filters.FilterSet):
+    """kind and currency exactly."""
+
+    kind = django_filters.MultipleChoiceFilter(choices=CreditKind.choices)
+    currency = django_filters.CharFilter()
+
+    class Meta:
+        model = CreditEntry
         fields: list[str] = []

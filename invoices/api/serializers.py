@@ -10,7 +10,7 @@ from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField,
 from config.api.shared_fields import OutputSerializer
 from config.kernel import money
 from config.kernel.prepared import Select
-from invoices.models import Customer, Invoice, InvoiceLine
+from invoices.models import CreditEntry, Customer, Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice, RetryPolicy
 from outbox.api.serializers import EventSerializer
 from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
@@ -50,6 +50,53 @@ class CustomerSerializer(OutputSerializer[Customer]):
         model = Customer
         fields = ["id", "name", "email", "metadata", "created_at"]
         read_only_fields = fields
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "Credit", value={"amount": 500, "currency": "EUR", "reason": "For the outage"}, request_only=True
+        )
+    ]
+)
+class CreditInput(InputSerializer):
+    """POST /customers/{id}/credits and /credits/revoke."""
+
+    amount = MinorUnitsField()
+    currency = CurrencyCodeField()
+    reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+
+class CreditSerializer(OutputSerializer[CreditEntry]):
+    """A change of a customer's credit: `amount` is negative where credit was applied to an invoice, or revoked."""
+
+    id = serializers.CharField(read_only=True)
+    customer = serializers.CharField(source="customer_id", read_only=True)
+    invoice = serializers.CharField(
+        source="invoice_id",
+        read_only=True,
+        allow_null=True,
+        help_text="What it was applied to, returned from or carried over from; null where it was granted or revoked.",
+    )
+
+    class Meta:
+        model = CreditEntry
+        fields = ["id", "customer", "kind", "amount", "currency", "invoice", "reason", "created_at"]
+        read_only_fields = fields
+
+
+class BalanceSerializer(serializers.Serializer[Any]):
+    """Credit in one currency that pays the next invoices."""
+
+    currency = serializers.CharField()
+    amount = serializers.IntegerField(min_value=1, help_text="Minor units.")
+
+
+class BalancesSerializer(serializers.Serializer[Any]):
+    """The credit of a customer, by currency; there is none in a currency that is not here."""
+
+    customer = serializers.CharField()
+    balances = BalanceSerializer(many=True)
 
 
 class LineInput(InputSerializer):
@@ -133,13 +180,34 @@ class InvoiceInput(InputSerializer):
 
 
 class LineSerializer(OutputSerializer[InvoiceLine]):
-    """A line of an invoice. Amounts are minor units of the invoice's currency."""
+    """A line of an invoice. Amounts are minor units of the invoice's currency, negative where it takes another back."""
 
+    id = serializers.CharField(read_only=True)
     tax_amount = serializers.IntegerField(read_only=True)
+    starts_at = serializers.DateTimeField(
+        read_only=True, allow_null=True, help_text="The service it charges for is from then, until `ends_at`."
+    )
+    ends_at = serializers.DateTimeField(read_only=True, allow_null=True)
+    reverses = serializers.CharField(
+        source="reverses_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The line that it takes back, in part or whole.",
+    )
 
     class Meta:
         model = InvoiceLine
-        fields = ["description", "quantity", "unit_amount", "tax_amount", "amount"]
+        fields = [
+            "id",
+            "description",
+            "quantity",
+            "unit_amount",
+            "tax_amount",
+            "amount",
+            "starts_at",
+            "ends_at",
+            "reverses",
+        ]
         read_only_fields = fields
 
 
@@ -158,6 +226,7 @@ class InvoiceSummarySerializer(OutputSerializer[Invoice]):
     id = serializers.CharField(read_only=True)
     customer = serializers.CharField(source="customer_id", read_only=True, allow_null=True)
     tax_amount = serializers.IntegerField(read_only=True, help_text="The tax in the amount.")
+    amount_credited = serializers.IntegerField(read_only=True, help_text="Paid out of the customer's credit.")
     amount_due = serializers.IntegerField(read_only=True)
     retry_policy = serializers.SerializerMethodField()
     next_attempt_at = serializers.DateTimeField(
@@ -177,6 +246,7 @@ class InvoiceSummarySerializer(OutputSerializer[Invoice]):
             "amount",
             "tax_amount",
             "amount_paid",
+            "amount_credited",
             "amount_refunded",
             "amount_due",
             "currency",

@@ -1,5 +1,6 @@
 """Customers and invoices over HTTP: parse, one service call, translate."""
 
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import generics
 from rest_framework import serializers as drf
@@ -14,8 +15,8 @@ from config.kernel.fields import by_id_or
 from config.kernel.prepared import Select
 from invoices import services
 from invoices.api import serializers
-from invoices.api.filters import CustomerFilter, InvoiceFilter
-from invoices.models import Customer, Invoice
+from invoices.api.filters import CreditFilter, CustomerFilter, InvoiceFilter
+from invoices.models import CreditEntry, Customer, Invoice
 
 _by_id = Select(Invoice.objects.all(), "id")
 
@@ -74,6 +75,90 @@ class CustomerDetail(APIView):
             actor=principal_of(request), customer_id=customer_id, changes=dict(body.validated_data)
         )
         return Response(serializers.CustomerSerializer(customer).data)
+
+
+@extend_schema_view(
+    get=extend_schema(
+        operation_id="customers_credits_list", summary="List what changed a customer's credit, newest first"
+    )
+)
+class CustomerCredits(generics.ListAPIView[CreditEntry]):
+    """The credit of a customer: its entries, and granting it."""
+
+    queryset = CreditEntry.objects.all()
+    required_scopes = {"GET": "customers:read", "POST": "customers:write"}
+    customer_methods = {"GET"}
+    serializer_class = serializers.CreditSerializer
+    filterset_class = CreditFilter
+    page_by = ["id"]
+
+    def get_queryset(self) -> QuerySet[CreditEntry]:
+        customer = _seen_customer(self.request, self.kwargs["customer_id"])
+        return super().get_queryset().filter(customer=customer)
+
+    @extend_schema(
+        operation_id="customers_credits_create",
+        summary="Grant a customer credit, which pays their next invoices",
+        request=serializers.CreditInput,
+        responses={201: serializers.CreditSerializer, 200: serializers.CreditSerializer},
+    )
+    def post(self, request: Request, customer_id: str) -> Response:
+        body = serializers.CreditInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        created = services.grant_credit(
+            actor=principal_of(request),
+            customer_id=customer_id,
+            **body.validated_data,
+            key=idempotency_header.optional(request, "customers.credits.create"),
+        )
+        return idempotency_header.answer(created, serializers.CreditSerializer)
+
+
+class CreditRevoke(APIView):
+    """Taking credit away."""
+
+    required_scopes = {"POST": "customers:write"}
+
+    @extend_schema(
+        operation_id="customers_credits_revoke",
+        summary="Take back credit that was granted and not applied yet",
+        request=serializers.CreditInput,
+        responses={201: serializers.CreditSerializer, 200: serializers.CreditSerializer},
+    )
+    def post(self, request: Request, customer_id: str) -> Response:
+        body = serializers.CreditInput(data=request.data)
+        body.is_valid(raise_exception=True)
+        created = services.revoke_credit(
+            actor=principal_of(request),
+            customer_id=customer_id,
+            **body.validated_data,
+            key=idempotency_header.optional(request, "customers.credits.revoke"),
+        )
+        return idempotency_header.answer(created, serializers.CreditSerializer)
+
+
+class CustomerBalance(APIView):
+    """What a customer has in credit."""
+
+    required_scopes = {"GET": "customers:read"}
+    customer_methods = {"GET"}
+
+    @extend_schema(
+        operation_id="customers_balance_retrieve",
+        summary="Get a customer's credit by currency",
+        responses={200: serializers.BalancesSerializer},
+    )
+    def get(self, request: Request, customer_id: str) -> Response:
+        customer = _seen_customer(request, customer_id)
+        balances = [{"currency": currency, "amount": amount} for currency, amount in customer.credit_balances()]
+        return Response({"customer": customer.id, "balances": balances})
+
+
+def _seen_customer(request: Request, customer_id: str) -> Customer:
+    """The customer, for whoever may see it. Raises CustomerNotFound."""
+    if not principal_of(request).sees(customer_id):
+        raise services.CustomerNotFound(id=customer_id)
+    return by_id_or(services.CustomerNotFound, Customer.objects, customer_id)
 
 
 @extend_schema_view(get=extend_schema(operation_id="invoices_list", summary="List invoices, newest first"))

@@ -19,21 +19,21 @@ class TriggersRefused(Exception):
     """The database lets nobody guard the books."""
 
 
-def create(apps, schema_editor):
+def create(apps, schema_editor, tables=TABLES):
     """Triggers that refuse to change or delete what has been booked. Running it again after a failure is safe."""
-    for name, table, change in triggers():
+    for name, table, change in triggers(tables):
         execute(schema_editor, f"DROP TRIGGER IF EXISTS {name}")
         refusal = REFUSALS[schema_editor.connection.vendor]
         execute(schema_editor, f"CREATE TRIGGER {name} BEFORE {change} ON {table} FOR EACH ROW {refusal}")
 
 
-def drop(apps, schema_editor):
-    for name, _, _ in triggers():
+def drop(apps, schema_editor, tables=TABLES):
+    for name, _, _ in triggers(tables):
         execute(schema_editor, f"DROP TRIGGER IF EXISTS {name}")
 
 
-def triggers():
-    return [(f"{table}_no_{change.lower()}", table, change) for table in TABLES for change in CHANGES]
+def triggers(tables):
+    return [(f"{table}_no_{change.lower()}", table, change) for table in tables for change in CHANGES]
 
 
 def execute(schema_editor, sql):

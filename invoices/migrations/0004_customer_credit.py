@@ -32,6 +32,10 @@ class Migration(migrations.Migration):
                 'abstract': False,
             },
         ),
+        migrations.AlterModelOptions(
+            name='customer',
+            options={'permissions': [('credit_customer', "Can grant and revoke customers' credit")]},
+        ),
         migrations.RemoveConstraint(
             model_name='invoice',
             name='invoices_invoice_amount',

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
@@ -125,7 +126,7 @@ def _with_credit(new: NewInvoice) -> Customer | None:
     if not new.customer_id:
         return None
     entries = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency)
-    customer = by_id(Customer.objects.annotate(has_credit=Exists(entries)), new.customer_id)
+    customer: Any = by_id(Customer.objects.annotate(has_credit=Exists(entries)), new.customer_id)
     if customer is None:
         raise Invalid(errors=(FieldError("customer", "not_found", "Send the id of an existing customer, cus_…"),))
     return lock_customer(customer.id) if customer.has_credit else None

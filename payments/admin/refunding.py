@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from config.admin import KeyedForm, ReasonedAction, Said, claim, unless_refused
+from config.admin.amounts import MAX_DECIMAL_PLACES, AmountForm, written
 from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.errors import DomainError
 from payments import services
-from payments.admin.amounts import MAX_DECIMAL_PLACES, AmountForm, written
 from payments.models import Payment
 
 OPERATION = "admin.refund"

@@ -9,9 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from config.admin import ReasonedAction, ReasonForm, Said, unless_refused
+from config.admin.amounts import MAX_DECIMAL_PLACES, AmountForm
 from config.api.principals import Principal
 from payments import services
-from payments.admin.amounts import MAX_DECIMAL_PLACES, AmountForm
 from payments.models import Payment, Receipt
 from payments.services import Disposition
 from payments.states import PaymentStatus

@@ -14,7 +14,7 @@ from django.urls import reverse
 from billing.models import ApiKey, User
 from config.admin import ReasonedAction, ReasonedActionsAdmin, ReasonForm
 from invoices.models import Invoice
-from invoices.tests.factories import MERCHANT_KEY, make_invoice
+from invoices.tests.factories import MERCHANT_KEY, make_credit, make_customer, make_invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent, OutboxEvent
 from payments import services as payments
@@ -135,6 +135,8 @@ def declined() -> Invoice:
 
 
 OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
+    ("invoices.Customer", "grant_credit"): make_customer,
+    ("invoices.Customer", "revoke_credit"): lambda: make_credit(500).customer,
     ("invoices.Invoice", "pay"): declined,
     ("invoices.Invoice", "void"): make_invoice,
     ("payments.Payment", "confirm"): transfer,
@@ -164,6 +166,7 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
 }
 """An object that each action is possible for."""
 ANSWERS = {
+    ("invoices.Customer", "grant_credit"): {"amount": "5.00", "currency": "EUR"},
     ("payments.Payment", "resolve"): {"status": "failed", "disposition": "return"},
     ("payments.Receipt", "dispose"): {"disposition": "return"},
     ("outbound.Endpoint", "update"): {"description": "the shop"},

@@ -15,7 +15,7 @@ from billing.models import User
 from config.api import principals
 from config.kernel import clock
 from invoices.models import Invoice
-from invoices.tests.factories import make_customer, make_invoice
+from invoices.tests.factories import make_credit, make_customer, make_invoice
 from outbox import services as outbox
 from outbox.models import OutboxEvent
 from payments import services as payments
@@ -103,7 +103,10 @@ def settle(number: int) -> None:
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
-        invoice = make_invoice(customer_id=make_customer().id, number=f"2026-{number}")
+        customer = make_customer()
+        invoice = make_invoice(customer_id=customer.id, number=f"2026-{number}")
+        make_credit(500, customer=customer)
+        make_invoice(customer_id=customer.id)
         decline(invoice)
         payment = pay(Invoice.objects.get(pk=invoice.pk))
         refund(payment, number)

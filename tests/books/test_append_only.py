@@ -8,18 +8,22 @@ import pytest
 from django.db import DatabaseError, OperationalError, connection, connections
 from django.db.utils import ConnectionHandler
 
-from invoices.models import Entry, Journal
-from invoices.tests.factories import make_invoice
+from invoices.models import CreditEntry, Entry, Journal
+from invoices.tests.factories import make_credit, make_invoice
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 guard: Any = importlib.import_module("invoices.migrations.0003_append_only_books")
+of_credit: Any = importlib.import_module("invoices.migrations.0005_append_only_credit")
+TABLES = (*guard.TABLES, *of_credit.TABLES)
 
 CHANGES = [
     "UPDATE invoices_entry SET amount = amount + 1",
     "DELETE FROM invoices_entry",
     "UPDATE invoices_journal SET kind = 'capture'",
     "DELETE FROM invoices_journal",
+    "UPDATE invoices_creditentry SET kind = 'returned'",
+    "DELETE FROM invoices_creditentry",
 ]
 
 
@@ -27,6 +31,7 @@ CHANGES = [
 def test_what_has_been_booked_stays(sql: str) -> None:
     """Raw SQL is refused with what to do instead, and nothing has changed."""
     make_invoice()
+    make_credit(500)
     before = _books()
     with pytest.raises(DatabaseError, match="append-only: post another journal"), connection.cursor() as cursor:
         cursor.execute(sql)
@@ -37,20 +42,21 @@ def _books() -> list[tuple[Any, ...]]:
     return [
         *Entry.objects.order_by("id").values_list("id", "account", "amount"),
         *Journal.objects.order_by("id").values_list("id", "kind"),
+        *CreditEntry.objects.order_by("id").values_list("id", "kind"),
     ]
 
 
 @pytest.fixture
 def sqlite() -> Iterator[Any]:
-    """The two tables in a SQLite database of their own, guarded by the migration."""
+    """The three tables in a SQLite database of their own, guarded by the migration."""
     handler = ConnectionHandler({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
     database = handler["default"]
     with database.cursor() as cursor:
-        for table in guard.TABLES:
+        for table in TABLES:
             cursor.execute(f"CREATE TABLE {table} (id integer PRIMARY KEY, amount integer, kind text)")
             cursor.execute(f"INSERT INTO {table} (amount, kind) VALUES (1, 'refund')")
     with database.schema_editor() as editor:
-        guard.create(None, editor)
+        guard.create(None, editor, TABLES)
     yield database
     database.close()
 
@@ -62,7 +68,7 @@ def test_sqlite_refuses_the_same(sql: str, sqlite: Any) -> None:
         with pytest.raises(DatabaseError, match="append-only: post another journal"):
             cursor.execute(sql)
         with sqlite.schema_editor() as editor:
-            guard.drop(None, editor)
+            guard.drop(None, editor, TABLES)
         cursor.execute(sql)
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
-from config.kernel import clock
+from config.kernel import clock, correlation
 from config.verification.snapshot import Snapshot
 from config.verification.verifying import CHECKS, verify
 from config.verification.violations import Report
@@ -23,6 +23,8 @@ from invoices.models import Customer, Entry, Invoice, InvoiceLine, Journal
 from outbox.models import SEQUENCER, Cursor, OutboxEvent
 from payments.models import Dispute, Payment, Receipt, Refund
 from payments.states import REFUND_LIVE
+from tests.books import credit_corruptions
+from tests.books.rows import change, first
 from webhooks.inbound.models import ProviderEvent
 
 pytestmark = pytest.mark.xdist_group("corruptions")
@@ -42,6 +44,8 @@ def seeded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
             patch.setattr(scenarios, "apply_any", apply_next)
             for _ in seeding.seed(Plan(invoices=4 * len(scenarios.SCENARIOS), customers=10, seed=1)):
                 pass
+            with correlation.bind("req_1"):
+                credit_corruptions.use_credit()
         yield
         call_command("flush", interactive=False, verbosity=0)
 
@@ -67,17 +71,6 @@ def named(checks: frozenset[str] = frozenset(CHECKS)) -> set[str]:
     assert report.total or not report.violations
     assert all(len(str(violation)) > 20 for violation in report.violations)
     return set(report.counts)
-
-
-def first(rows: Any, **wanted: Any) -> Any:
-    found = rows.filter(**wanted).order_by("pk").first()
-    assert found is not None, (rows.model, wanted)
-    return found
-
-
-def change(row: Any, **columns: Any) -> None:
-    """By one UPDATE, past models and services."""
-    assert type(row)._default_manager.filter(pk=row.pk).update(**columns) == 1
 
 
 def overpaid_line() -> None:
@@ -240,6 +233,7 @@ def a_card_number_in_a_payload() -> None:
 CORRUPTIONS: dict[Callable[[], None], set[str]] = {
     overpaid_line: {"lines"},
     lines_that_do_not_add_up: {"lines"},
+    **credit_corruptions.CORRUPTIONS,
     another_amount_paid: {"amount_paid"},
     another_amount_refunded: {"amount_refunded"},
     a_payment_that_is_not_live_for_its_invoice: {"live_payment"},
@@ -278,13 +272,15 @@ CORRUPTIONS: dict[Callable[[], None], set[str]] = {
 @pytest.fixture(scope="module")
 def without_triggers(seeded: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """The books can be changed, until this module's end."""
-    migration: Any = importlib.import_module("invoices.migrations.0003_append_only_books")
+    guard: Any = importlib.import_module("invoices.migrations.0003_append_only_books")
+    of_credit: Any = importlib.import_module("invoices.migrations.0005_append_only_credit")
+    tables = (*guard.TABLES, *of_credit.TABLES)
     with django_db_blocker.unblock():
         with connection.schema_editor(atomic=False) as editor:
-            migration.drop(None, editor)
+            guard.drop(None, editor, tables)
         yield
         with connection.schema_editor(atomic=False) as editor:
-            migration.create(None, editor)
+            guard.create(None, editor, tables)
 
 
 def test_nothing_is_wrong_with_what_was_seeded(unguarded: None) -> None:
