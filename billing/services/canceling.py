@@ -77,8 +77,9 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
 
 
 def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
-    """Requires its lock. It ends, with a last invoice over what was used above its limits, if anything was."""
-    lines = metering.close_period(subscription)
+    """Requires its lock. It ends, with a last invoice over what was used above its limits unless nobody is to owe it."""
+    over = metering.close_period(subscription)
+    lines = [] if subscription.voids_open_invoices else over
     if credit_unused:
         lines += charging.unused(subscription, now=clock.now())
     if lines:

@@ -5,7 +5,9 @@ from billing.services import charging, locks, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import system
 from config.kernel import db
+from invoices import services as invoices
 from outbox.models import OutboxEvent
+from payments import services as payments
 
 ACTOR = system("billing.follow")
 
@@ -18,7 +20,7 @@ def follow_invoice(*, event: OutboxEvent) -> None:
         return
     subscription = locks.lock_known(caused.subscription)
     if subscription.ended_at is not None:
-        _follow_ended(subscription)
+        _follow_ended(subscription, invoice_id=event.aggregate_id)
     elif event.type in ("invoice.paid", "invoice.voided"):
         _follow_settled(subscription, event.type)
     else:
@@ -40,7 +42,12 @@ def _follow_declined(subscription: Subscription) -> None:
         moving.fall_due(subscription, actor=ACTOR, reason="a payment did not bring money")
 
 
-def _follow_ended(subscription: Subscription) -> None:
-    """A payment was still under way when it ended, and has failed since."""
-    if subscription.voids_open_invoices:
-        charging.void_owed(subscription, actor=ACTOR, reason="the subscription has ended")
+def _follow_ended(subscription: Subscription, *, invoice_id: str) -> None:
+    """A payment was still under way when it ended. Where nobody was to owe anything, its money goes back."""
+    if not subscription.voids_open_invoices:
+        return
+    reason = "the subscription was canceled before"
+    charging.void_owed(subscription, actor=ACTOR, reason=reason)
+    invoice = invoices.lock_invoice(invoice_id)
+    if invoice.paid_at is not None and subscription.ended_at is not None and invoice.paid_at >= subscription.ended_at:
+        payments.refund_whole(invoice=invoice, actor=ACTOR, reason=reason)

@@ -30,18 +30,23 @@ def renew_due(*, budget_seconds: float = settings.RENEWAL_TASK_SECONDS) -> int:
     deadline = time.monotonic() + budget_seconds
     steps = 0
     while (left := deadline - time.monotonic()) > 0:
-        due = Subscription.objects.due(clock.now()).values_list("id", flat=True)[: settings.RENEWAL_BATCH]
-        taken: list[bool] = []
-        take_up_each(
-            list(due),
-            take_up=lambda subscription_id: taken.append(take_step(subscription_id)),
-            put_off=_put_off,
-            budget_seconds=left,
-        )
-        steps += sum(taken)
-        if not any(taken):
+        taken = _take_up_batch(budget_seconds=left)
+        if not taken:
             break
+        steps += taken
     return steps
+
+
+def _take_up_batch(*, budget_seconds: float) -> int:
+    due = Subscription.objects.due(clock.now()).values_list("id", flat=True)[: settings.RENEWAL_BATCH]
+    taken: list[bool] = []
+    take_up_each(
+        list(due),
+        take_up=lambda subscription_id: taken.append(take_step(subscription_id)),
+        put_off=_put_off,
+        budget_seconds=budget_seconds,
+    )
+    return sum(taken)
 
 
 @db.transaction(idempotent=True)

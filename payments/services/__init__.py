@@ -47,7 +47,7 @@ from payments.services.refunds.reconciliation import (
     reconcile_refund_now,
     sweep_refunds,
 )
-from payments.services.refunds.requesting import check_refundable, request_refund
+from payments.services.refunds.requesting import check_refundable, refund_whole, request_refund
 from payments.services.refunds.reserving import (
     PaymentDisputed,
     RefundAmountInvalid,
@@ -157,6 +157,7 @@ __all__ = [
     "reconcile_refund_now",
     "reconcile_settlement",
     "request_payment",
+    "refund_whole",
     "request_refund",
     "resolve_payment",
     "retry_due",

@@ -5,8 +5,9 @@ from config.api.principals import Principal
 from config.celery import nudge
 from config.kernel import correlation, db
 from config.kernel.errors import FieldError, ForbiddenTransition
+from invoices.models import Invoice
 from payments import events
-from payments.models import Payment, Receipt, Refund
+from payments.models import Dispute, Payment, Receipt, Refund
 from payments.services.locks import lock
 from payments.services.refunds.reserving import (
     RefundAmountInvalid,
@@ -19,7 +20,7 @@ from payments.services.refunds.reserving import (
     record,
     reserve,
 )
-from payments.states import PaymentStatus
+from payments.states import DisputeStatus, PaymentStatus
 
 _NOT_POSITIVE = FieldError("amount", "not_positive", "Send at least 1, in minor units.")
 _WRONG_CURRENCY = FieldError("currency", RefundCurrencyDiffers.code, "Send the payment's currency, or leave it out.")
@@ -64,10 +65,31 @@ def _request(
     refund = build(receipt=receipt, amount=left if amount is None else amount, reason=reason, key=key)
     created = insert_once(Refund, key, lambda: _inserted(refund))
     if created.is_new:
-        reserve(refund, receipt)
-        record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
-        db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
+        _begin(refund, receipt, invoice=invoice, actor=actor, reason=reason)
     return created
+
+
+def refund_whole(*, invoice: Invoice, actor: Principal, reason: str) -> list[Refund]:
+    """Requires the invoice's lock. All that is left of what has paid it goes back; nothing of it, the second time.
+
+    What is under a dispute stays: closing that decides who has it.
+    """
+    db.require_transaction()
+    disputed = Dispute.objects.filter(invoice=invoice, status=DisputeStatus.OPEN).values("payment")
+    receipts = Receipt.objects.filter(invoice=invoice).exclude(payment__in=disputed).order_by("id")
+    leaving = [(receipt, left) for receipt in receipts if (left := _left(receipt))]
+    refunds = []
+    for receipt, left in leaving:
+        refund = _inserted(build(receipt=receipt, amount=left, reason=reason))
+        _begin(refund, receipt, invoice=invoice, actor=actor, reason=reason)
+        refunds.append(refund)
+    return refunds
+
+
+def _begin(refund: Refund, receipt: Receipt, *, invoice: Invoice, actor: Principal, reason: str) -> None:
+    reserve(refund, receipt)
+    record(invoice=invoice, refund=refund, event=events.RefundCreated, actor=actor, reason=reason)
+    db.after_commit(lambda: nudge("payments.submit_refund", refund.id))
 
 
 def check_refundable(payment: Payment) -> int:
