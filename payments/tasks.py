@@ -45,3 +45,9 @@ def sweep_refunds() -> int:
 def reconcile_settlement() -> int:
     """Compare the providers' own books with ours and mend what is safe; how many differences wait for a person."""
     return services.reconcile_recent_settlement()
+
+
+@shared_task(name="payments.announce_expiring")
+def announce_expiring() -> int:
+    """Tell of payment methods that expire soon; how many."""
+    return services.announce_expiring()

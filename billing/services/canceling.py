@@ -77,7 +77,7 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
 
 
 def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
-    """Requires its lock. It ends, with a last invoice over what was used above its limits unless nobody is to owe it."""
+    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything."""
     over = metering.close_period(subscription)
     lines = [] if subscription.voids_open_invoices else over
     if credit_unused:

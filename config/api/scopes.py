@@ -7,6 +7,8 @@ SCOPES: dict[str, str] = {
     "invoices:write": "Create and void invoices.",
     "payments:read": "See payments.",
     "payments:write": "Start, confirm, fail and cancel payments.",
+    "payment_methods:read": "See what customers pay with: brands, last digits and expiry, never the token.",
+    "payment_methods:write": "Attach and detach payment methods, and say which is a customer's default.",
     "refunds:read": "See refunds.",
     "refunds:write": "Give back what payments have paid; confirm and fail refunds.",
     "receipts:read": "See receipts: money that arrived.",

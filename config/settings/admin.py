@@ -84,6 +84,7 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Receipts"), "savings", "payments", "receipt"),
                     _page(_("Refunds"), "undo", "payments", "refund"),
                     _page(_("Disputes"), "gavel", "payments", "dispute"),
+                    _page(_("Payment methods"), "wallet", "payments", "paymentmethod"),
                     _page(_("Customers"), "group", "invoices", "customer"),
                     _page(_("Invoice lines"), "list", "invoices", "invoiceline"),
                     _page(_("Credit entries"), "redeem", "invoices", "creditentry"),

@@ -47,6 +47,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(hour="4", minute="15"),
         "options": {"expires": 3600.0},
     },
+    "payments.announce_expiring": {
+        "task": "payments.announce_expiring",
+        "schedule": crontab(minute="7"),
+        "options": {"expires": 3000.0},
+    },
     "webhooks.outbound.deliver": {"task": "webhooks.outbound.deliver", "schedule": 1.0, "options": {"expires": 1.0}},
     **{
         name: {"task": name, "schedule": crontab(minute=minute), "options": {"expires": 3000.0}}

@@ -28,10 +28,26 @@ from invoices.admin.credit import CREDIT_ACTIONS, CreditInline
 from invoices.admin.paying import PAY_AGAIN, unless_being_paid
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
-from payments.models import Payment
+from payments.models import Payment, PaymentMethod
 
 LATE_SECONDS = 60
 """A payment that should have been made by itself longer ago than this is worth a look."""
+
+
+class PaymentMethodInline(ReadOnlyInline):
+    model = PaymentMethod
+    fk_name = "customer"
+    fields = ["method", "exp_month", "exp_year", "is_default", "created_at", "detached_at"]
+    ordering = ["-id"]
+    per_page = 20
+
+    @admin.display(description=_("payment method"))
+    def method(self, method: PaymentMethod) -> str:
+        return looks.link(method)
+
+    @admin.display(description=_("default"), boolean=True)
+    def is_default(self, method: PaymentMethod) -> bool:
+        return method.is_default
 
 
 @admin.register(Customer)
@@ -40,7 +56,7 @@ class CustomerAdmin(ReasonedActionsAdmin):
     search_fields = ["email__exact", "name", "email"]
     search_help_text = _("Id, name or e-mail address")
     readonly_fields = ["credit"]
-    inlines = [CreditInline]
+    inlines = [PaymentMethodInline, CreditInline]
     reasoned_actions = CREDIT_ACTIONS
 
     @admin.display(description=_("credit"))

@@ -36,7 +36,12 @@ class PaymentAdmin(TimelineAdmin):
         (None, {"fields": [("status", "amount", "amount_refunded"), ("id", "invoice", "attempt")]}),
         (
             _("At the provider"),
-            {"fields": [("provider", "provider_account", "payment_method"), ("provider_reference", "correlation_id")]},
+            {
+                "fields": [
+                    ("provider", "provider_account", "payment_method"),
+                    ("provider_reference", "attached_method", "correlation_id"),
+                ]
+            },
         ),
         (_("How it failed"), {"fields": [("failure_code", "failure_retryable", "failure_message")]}),
         (

@@ -1,10 +1,10 @@
-"""Filters of the lists of payments, refunds, receipts and disputes."""
+"""Filters of the lists of payments, payment methods, refunds, receipts and disputes."""
 
 import django_filters
 from django.db.models import QuerySet
 
 from config.api.filters import IdFilter, MadeFilter
-from payments.models import Dispute, Payment, Receipt, Refund
+from payments.models import Dispute, Payment, PaymentMethod, Receipt, Refund
 from payments.states import DisputeStatus, PaymentStatus, ReceiptStatus, RefundStatus
 
 
@@ -22,6 +22,24 @@ class PaymentFilter(django_filters.FilterSet):
     class Meta:
         model = Payment
         fields: list[str] = []
+
+
+class PaymentMethodFilter(django_filters.FilterSet):
+    """customer exactly. detached: "true" for those that are; without it, those that can be paid with."""
+
+    customer = IdFilter(field_name="customer_id")
+    detached = django_filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], method="filter_detached")
+
+    class Meta:
+        model = PaymentMethod
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[PaymentMethod]) -> QuerySet[PaymentMethod]:
+        found: QuerySet[PaymentMethod] = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data["detached"] else found.filter(detached_at=None)
+
+    def filter_detached(self, rows: QuerySet[PaymentMethod], name: str, value: str) -> QuerySet[PaymentMethod]:
+        return rows.filter(detached_at__isnull=value == "false")
 
 
 class _OfPayment(django_filters.FilterSet):

@@ -13,6 +13,11 @@ urlpatterns = [
     path("payments/<str:payment_id>/cancel", views.PaymentCancel.as_view(), name="payment-cancel"),
     path("payments/<str:payment_id>/refund", views.PaymentRefund.as_view(), name="payment-refund"),
     path("payments/<str:payment_id>/resolve", views.PaymentResolve.as_view(), name="payment-resolve"),
+    path("payment-methods", views.PaymentMethodList.as_view(), name="payment-methods"),
+    path("payment-methods/<str:method_id>", views.PaymentMethodDetail.as_view(), name="payment-method"),
+    path(
+        "payment-methods/<str:method_id>/default", views.PaymentMethodDefault.as_view(), name="payment-method-default"
+    ),
     path("refunds", views.RefundList.as_view(), name="refunds"),
     path("refunds/<str:refund_id>", views.RefundDetail.as_view(), name="refund"),
     path("refunds/<str:refund_id>/confirm", views.RefundConfirm.as_view(), name="refund-confirm"),

@@ -14,10 +14,6 @@ from invoices.models import Customer
 
 
 class PaymentMethodQuerySet(models.QuerySet["PaymentMethod"]):
-    def attached(self) -> Self:
-        """Those that can be paid with."""
-        return self.filter(detached_at=None)
-
     def visible_to(self, principal: Principal) -> Self:
         """Those that exist for whoever asks: for customers their own."""
         return self.filter(customer=principal.id) if principal.kind == "customer" else self

@@ -17,6 +17,7 @@ from payments.services.disposing import (
     check_disposable,
     dispose_receipt,
 )
+from payments.services.expiring import announce_expiring
 from payments.services.locks import PaymentNotFound
 from payments.services.methods import (
     PaymentMethodDetached,
@@ -123,6 +124,7 @@ __all__ = [
     "SettlementInterrupted",
     "SettlementReport",
     "WindowInvalid",
+    "announce_expiring",
     "apply_event",
     "attach_payment_method",
     "cancel_payment",

@@ -5,11 +5,12 @@ from typing import Any
 
 from config.api.idempotency import IdempotencyKey
 from config.kernel import clock, db
-from invoices.models import Invoice
-from invoices.tests.factories import MERCHANT_KEY, make_invoice
+from invoices.models import Customer, Invoice
+from invoices.tests.factories import MERCHANT_KEY, make_customer, make_invoice
 from payments import services
-from payments.models import Payment, Receipt, Refund
+from payments.models import Payment, PaymentMethod, Receipt, Refund
 from payments.providers.base import Declined, DisputeNews, Outcome, ProviderEvent, Succeeded
+from payments.tests.simulator import simulated_in_process
 
 SOFT = Declined(code="insufficient_funds", retryable=True)
 HARD = Declined(code="stolen_card", retryable=False)
@@ -25,6 +26,19 @@ def make_payment(*, invoice: Invoice | None = None, provider: str = "simulated",
     invoice = invoice or make_invoice()
     terms = services.PaymentTerms(provider=provider, payment_method=token)
     return services.pay_invoice(actor=MERCHANT_KEY, invoice_id=invoice.id, terms=terms, key=make_key()).row
+
+
+def make_method(customer: Customer | None = None, *, token: str = "tok_visa", default: bool = False) -> PaymentMethod:
+    """What a customer pays with, as a simulator in this process describes it."""
+    with simulated_in_process():
+        created = services.attach_payment_method(
+            actor=MERCHANT_KEY,
+            customer_id=(customer or make_customer()).id,
+            token=token,
+            provider="simulated",
+            make_default=default,
+        )
+    return created.row
 
 
 def captured(

@@ -1,6 +1,7 @@
 """A provider simulator that the configured `simulated` provider talks to, over HTTP."""
 
 import contextlib
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,6 +9,8 @@ from django.conf import settings
 from django.test import override_settings
 
 from payments.providers import registry
+from payments.providers.simulated.simulator.core import SimulatorCore
+from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.server import SimulatorServer
 
 
@@ -23,6 +26,16 @@ def simulated_with(**options: Any) -> Iterator[None]:
             registry.get("simulated").close()  # type: ignore[attr-defined]
     finally:
         registry.get.cache_clear()
+
+
+@contextlib.contextmanager
+def simulated_in_process() -> Iterator[SimulatorCore]:
+    """Inside the block the simulated provider answers without sockets and at once."""
+    account = settings.PROVIDERS["simulated"]["account"]
+    core = SimulatorCore(seed=1, account=account, webhook_secret="secret")
+    with simulated_with(transport=InProcessTransport(core, now=time.time)):
+        yield core
+    core.close()
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What payments and their money look like on the wire."""
 
 from payments.api.serializers.disputes import DisputeSerializer
+from payments.api.serializers.methods import PaymentMethodInput, PaymentMethodSerializer
 from payments.api.serializers.payments import (
     CancelInput,
     ConfirmInput,
@@ -20,6 +21,8 @@ __all__ = [
     "DisputeSerializer",
     "FailInput",
     "PaymentInput",
+    "PaymentMethodInput",
+    "PaymentMethodSerializer",
     "PaymentSerializer",
     "ReceiptSerializer",
     "RefundConfirmInput",

@@ -1,6 +1,7 @@
 """Payments and their money over HTTP: parse, one service call, translate."""
 
 from payments.api.views.disputes import DisputeDetail, DisputeList
+from payments.api.views.methods import PaymentMethodDefault, PaymentMethodDetail, PaymentMethodList
 from payments.api.views.payments import (
     InvoicePay,
     PaymentCancel,
@@ -22,6 +23,9 @@ __all__ = [
     "PaymentDetail",
     "PaymentFail",
     "PaymentList",
+    "PaymentMethodDefault",
+    "PaymentMethodDetail",
+    "PaymentMethodList",
     "PaymentRefund",
     "PaymentResolve",
     "ReceiptDetail",

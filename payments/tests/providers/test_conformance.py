@@ -10,6 +10,7 @@ from payments.providers.base import (
     ChargeRequest,
     Declined,
     MalformedEvent,
+    MethodDetails,
     NotFound,
     Pending,
     RefundRequest,
@@ -153,6 +154,30 @@ def test_the_charge_of_another_payment_is_unknown(subject: Subject) -> None:
         outcome = provider.charge(request(subject.succeeding, payment_id="pay_1"))
         assert isinstance(outcome, Succeeded)
         assert isinstance(provider.retrieve(payment_id="pay_2", provider_reference=outcome.reference), Unknown)
+
+
+@able("succeeding")
+@pytest.mark.parametrize("token", ["succeeding", "declined_for_now", "declined_for_good", "pending", "answer_lost"])
+def test_a_token_is_described_without_being_charged(subject: Subject, token: str) -> None:
+    """Also of a card that will be declined: brand, last four digits, expiry."""
+    with subject.opened() as provider:
+        details = provider.inspect_method(getattr(subject, token))
+        assert isinstance(details, MethodDetails)
+        assert details.brand
+        assert len(details.last4) == 4
+        assert details.last4.isdigit()
+        assert 1 <= details.exp_month <= 12
+        assert details.exp_year >= 2000
+        assert provider.inspect_method(getattr(subject, token)) == details
+        assert list(provider.list(since=NOW - DAY, until=NOW + DAY)) == []
+
+
+@every
+@pytest.mark.parametrize("token", ["tok_nobody", "", "a/b", "..", "../charges", "é", "x" * 500])
+def test_a_token_that_nobody_issued_is_not_found(subject: Subject, token: str) -> None:
+    """Whatever its form; where people settle there are none at all."""
+    with subject.opened() as provider:
+        assert provider.inspect_method(token) == NotFound()
 
 
 @able("succeeding")

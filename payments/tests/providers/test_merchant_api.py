@@ -121,6 +121,8 @@ def test_a_charge_without_a_proper_key_is_refused(caller: Caller, key: str | Non
         ("GET", "/v1/charges/../../control/dials", 404),
         ("POST", "/v1/charges/ch_nobody/cancel", 404),
         ("GET", "/v1/refunds/re_nobody", 404),
+        ("GET", "/v1/payment_methods/tok_nobody", 404),
+        ("POST", "/v1/payment_methods/tok_visa", 405),
         ("POST", "/control/charges/ch_nobody/dispute", 404),
         ("POST", "/control/webhooks/evt_nobody/resend", 404),
         ("DELETE", "/v1/charges", 405),

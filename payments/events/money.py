@@ -1,94 +1,9 @@
-"""What happens to payments, receipts, refunds and disputes, as subscribers read it, in the log of the invoice.
-
-What happens to payment methods is in the log of their customer.
-"""
+"""What happens to receipts, refunds and disputes, in the log of the invoice."""
 
 import datetime
 
 from outbox.events import Event
-from payments.models import Dispute, Payment, PaymentMethod, Receipt, Refund
-
-
-class PaymentEvent(Event):
-    """A payment, as it was right after the event. The amount is in minor units of `currency`."""
-
-    payment: str
-    invoice: str
-    status: str
-    attempt: int
-    amount: int
-    currency: str
-    provider: str
-    provider_account: str
-    provider_reference: str
-    failure_code: str
-    failure_retryable: bool | None
-
-
-class PaymentRequested(PaymentEvent):
-    type = "payment.requested"
-
-
-class PaymentProcessing(PaymentEvent):
-    type = "payment.processing"
-
-
-class PaymentSubmitted(PaymentEvent):
-    """The provider's reference became known; not a change of state."""
-
-    type = "payment.submitted"
-
-
-class PaymentUnknown(PaymentEvent):
-    type = "payment.unknown"
-
-
-class PaymentSucceeded(PaymentEvent):
-    type = "payment.succeeded"
-
-
-class PaymentFailed(PaymentEvent):
-    type = "payment.failed"
-
-
-class PaymentCanceled(PaymentEvent):
-    type = "payment.canceled"
-
-
-class PaymentReviewRequired(PaymentEvent):
-    type = "payment.review_required"
-
-
-class PaymentRefunded(PaymentEvent):
-    """All of its money has gone back."""
-
-    type = "payment.refunded"
-
-
-class PaymentCancelRequested(PaymentEvent):
-    """The provider is asked to cancel it, and decides; not a change of state."""
-
-    type = "payment.cancel_requested"
-
-
-class PaymentReconcileRequested(PaymentEvent):
-    """Staff has the provider asked about it at once; not a change of state."""
-
-    type = "payment.reconcile_requested"
-
-
-class PaymentRetryScheduled(PaymentEvent):
-    """The next attempt at the invoice is made at `next_attempt_at` unless something happens before. Not a state."""
-
-    type = "payment.retry_scheduled"
-
-    next_attempt_at: datetime.datetime
-
-
-class PaymentRetryStopped(PaymentEvent):
-    """The next attempt that was scheduled after it is not made, for the reason given. Not a change of state."""
-
-    type = "payment.retry_stopped"
+from payments.models import Dispute, Receipt, Refund
 
 
 class ReceiptEvent(Event):
@@ -215,64 +130,6 @@ class DisputeReinstated(DisputeEvent):
     type = "dispute.reinstated"
 
 
-class PaymentMethodEvent(Event):
-    """A customer's payment method, as it was right after the event. The token is not told."""
-
-    payment_method: str
-    customer: str
-    provider: str
-    provider_account: str
-    brand: str
-    last4: str
-    exp_month: int
-    exp_year: int
-    is_default: bool
-
-
-class PaymentMethodAttached(PaymentMethodEvent):
-    type = "payment_method.attached"
-
-
-class PaymentMethodDetached(PaymentMethodEvent):
-    """Nothing new is paid with it."""
-
-    type = "payment_method.detached"
-
-
-class PaymentMethodExpiring(PaymentMethodEvent):
-    """It is valid until the end of `exp_month`, which is near. Told once."""
-
-    type = "payment_method.expiring"
-
-
-class PaymentMethodDefaultChanged(Event):
-    """What the customer's invoices are paid with where nothing else is said; null when the default was detached."""
-
-    type = "payment_method.default_changed"
-
-    customer: str
-    payment_method: str | None
-    previous: str | None
-
-
-def of_payment(event: type[PaymentEvent], payment: Payment, **more: datetime.datetime) -> PaymentEvent:
-    """`event` about `payment` as it stands, with what else that event tells."""
-    return event(
-        payment=payment.id,
-        invoice=payment.invoice_id,
-        status=payment.status,
-        attempt=payment.attempt,
-        amount=payment.amount,
-        currency=payment.currency,
-        provider=payment.provider,
-        provider_account=payment.provider_account,
-        provider_reference=payment.provider_reference,
-        failure_code=payment.failure_code,
-        failure_retryable=payment.failure_retryable,
-        **more,
-    )
-
-
 def of_receipt(event: type[ReceiptEvent], receipt: Receipt) -> ReceiptEvent:
     """`event` about `receipt` as it stands."""
     return event(
@@ -325,19 +182,4 @@ def of_dispute(event: type[DisputeEvent], dispute: Dispute) -> DisputeEvent:
         provider_account=dispute.provider_account,
         provider_reference=dispute.provider_reference,
         evidence_due_at=dispute.evidence_due_at,
-    )
-
-
-def of_method(event: type[PaymentMethodEvent], method: PaymentMethod) -> PaymentMethodEvent:
-    """`event` about `method` as it stands."""
-    return event(
-        payment_method=method.id,
-        customer=method.customer_id,
-        provider=method.provider,
-        provider_account=method.provider_account,
-        brand=method.brand,
-        last4=method.last4,
-        exp_month=method.exp_month,
-        exp_year=method.exp_year,
-        is_default=method.is_default,
     )
