@@ -19,7 +19,7 @@ def _embedded_options() -> dict[str, Any]:
     }
 
 
-QUEUES = ["outbox", "payments", "webhooks"]
+QUEUES = ["outbox", "payments", "webhooks", "billing"]
 """A worker takes from all of them unless `-Q` says otherwise. A task is named "<queue>.…", which routes it."""
 CELERY_TASK_QUEUES = [Queue(name) for name in QUEUES]
 CELERY_TASK_ROUTES = {f"{name}.*": {"queue": name} for name in QUEUES}
@@ -55,6 +55,8 @@ CELERY_BEAT_SCHEDULE = {
             "37": "outbox.archive",
         }.items()
     },
+    "billing.sweep_mail": {"task": "billing.sweep_mail", "schedule": 5.0, "options": {"expires": 5.0}},
+    "billing.forget": {"task": "billing.forget", "schedule": crontab(minute="47"), "options": {"expires": 3000.0}},
     "webhooks.inbound.sweep": {"task": "webhooks.inbound.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 

@@ -1,6 +1,13 @@
 """Every write to customers and invoices."""
 
-from invoices.services.customers import CustomerNotFound, create_customer, update_customer
+from invoices.services.customers import (
+    CustomerNotFound,
+    add_customer,
+    change_customer,
+    create_customer,
+    lock_customer,
+    update_customer,
+)
 from invoices.services.issuing import (
     Line,
     NewInvoice,
@@ -29,11 +36,14 @@ __all__ = [
     "NumberTaken",
     "OrderAmountDiffers",
     "RetryPolicy",
+    "add_customer",
     "apply_money",
+    "change_customer",
     "create_customer",
     "create_invoice",
     "end_payment",
     "issue_for_order",
+    "lock_customer",
     "lock_invoice",
     "refund_money",
     "start_payment",
