@@ -53,6 +53,7 @@ from billing.services.passwords import (
 )
 from billing.services.paying import (
     NothingDue,
+    change_payment_method,
     pay_subscription,
 )
 from billing.services.plans import (
@@ -121,6 +122,7 @@ __all__ = [
     "WrongPassword",
     "cancel_subscription",
     "change_password",
+    "change_payment_method",
     "change_plan",
     "create_api_key",
     "create_plan",
