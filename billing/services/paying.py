@@ -47,7 +47,9 @@ def _pay(*, actor: Principal, subscription_id: str, terms: PaymentTerms, key: Id
 
 
 @db.transaction(idempotent=True)
-def change_payment_method(*, actor: Principal, subscription_id: str, terms: PaymentTerms) -> Subscription:
+def change_payment_method(
+    *, actor: Principal, subscription_id: str, terms: PaymentTerms, reason: str = ""
+) -> Subscription:
     """What is due later is paid with `terms`; without any, with the customer's default method.
 
     What was declined before is tried again with what it was tried with: `pay_subscription` pays that with another.
@@ -61,7 +63,7 @@ def change_payment_method(*, actor: Principal, subscription_id: str, terms: Paym
             status=subscription.status,
             id=subscription.id,
         )
-    _keep(subscription, provider=terms.provider, payment_method=terms.payment_method, actor=actor)
+    _keep(subscription, provider=terms.provider, payment_method=terms.payment_method, actor=actor, reason=reason)
     return subscription
 
 
@@ -71,10 +73,12 @@ def _remember(subscription: Subscription, payment: Payment, *, actor: Principal)
     _keep(subscription, provider=payment.provider, payment_method=method, actor=actor)
 
 
-def _keep(subscription: Subscription, *, provider: str, payment_method: str, actor: Principal) -> None:
+def _keep(
+    subscription: Subscription, *, provider: str, payment_method: str, actor: Principal, reason: str = ""
+) -> None:
     if (subscription.provider, subscription.payment_method) != (provider, payment_method):
         subscription.provider, subscription.payment_method = provider, payment_method
-        moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor)
+        moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor, reason=reason)
 
 
 def _end_trial(subscription: Subscription, actor: Principal) -> Invoice | None:
