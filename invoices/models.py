@@ -4,6 +4,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.ledger.models import Entry, Journal
@@ -11,6 +12,14 @@ from invoices.states import InvoiceMachine, InvoiceStatus
 from outbox.models import EventSource
 
 __all__ = ["Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """Reads of customers."""
+
+    def visible_to(self, principal: Principal) -> "CustomerQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(pk=principal.id) if principal.kind == "customer" else self
 
 
 class Customer(EventSource, IdempotentModel):
@@ -22,12 +31,22 @@ class Customer(EventSource, IdempotentModel):
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
+    objects = CustomerQuerySet.as_manager()
+
     class Meta(IdempotentModel.Meta):
         abstract = False
         indexes = [models.Index(fields=["email"], name="invoices_customer_email")]
 
     def __str__(self) -> str:
         return self.name or self.email or self.id
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Reads of invoices."""
+
+    def visible_to(self, principal: Principal) -> "InvoiceQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(customer_id=principal.id) if principal.kind == "customer" else self
 
 
 class Invoice(InvoiceMachine, EventSource, IdempotentModel):
@@ -56,6 +75,8 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
     voided_at = models.DateTimeField(null=True)
+
+    objects = InvoiceQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False

@@ -230,3 +230,5 @@ class PaymentSerializer(OutputSerializer[Payment]):
             "cancel_requested_at",
         ]
         read_only_fields = fields
+
+    concealed = {"failure_message": ""}
