@@ -162,6 +162,15 @@ class Schema(AutoSchema):
         ]
         return "\n\n".join(filter(None, said))
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        """The schemes of those who may: back ends where there is a scope, customers where the view lets them."""
+        found: list[dict[str, Any]] = super().get_auth()
+        by_scheme = {
+            "apiKey": self.method in permissions.required_scopes(self.view),
+            "customer": self.method in permissions.customer_methods(self.view),
+        }
+        return [each for each in found if any(by_scheme.get(name) for name in each)]
+
     def _idempotency_key(self) -> dict[str, Any]:
         return {
             "name": idempotency_header.HEADER,
