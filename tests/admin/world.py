@@ -23,7 +23,7 @@ from payments.models import Payment
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
 from tests.api import ApiConsumer
 from webhooks.inbound import services as inbound
@@ -103,7 +103,9 @@ def settle(number: int) -> None:
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
-        invoice = make_invoice(customer_id=make_customer().id, number=f"2026-{number}")
+        customer = make_customer()
+        make_method(customer)
+        invoice = make_invoice(customer_id=customer.id, number=f"2026-{number}")
         decline(invoice)
         payment = pay(Invoice.objects.get(pk=invoice.pk))
         refund(payment, number)
