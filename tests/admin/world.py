@@ -23,7 +23,7 @@ from payments.models import Payment
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
 from tests.api import ApiConsumer
 from webhooks.inbound import services as inbound
@@ -104,6 +104,7 @@ def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
         customer = make_customer()
+        make_method(customer)
         invoice = make_invoice(customer_id=customer.id, number=f"2026-{number}")
         make_credit(500, customer=customer)
         make_invoice(customer_id=customer.id)
