@@ -42,7 +42,8 @@ class World:
 
     def register(self, email: str) -> dict[str, Any]:
         body = {"email": email, "password": "quite a long one", "first_name": "Ada", "last_name": "Lovelace"}
-        registered = told(self.customer.post("auth/register", json=body), 201)
+        registered: dict[str, Any] = told(self.customer.post("auth/register", json=body), 201)
+        self.customer.close()
         self.customer = self._client(registered["access"])
         return registered
 
@@ -55,7 +56,8 @@ class World:
         return self.customer.post("payments", json=body, headers={"Idempotency-Key": key})
 
     def subscription(self, id: str) -> dict[str, Any]:
-        return told(self.customer.get(f"subscriptions/{id}"), 200)
+        subscription: dict[str, Any] = told(self.customer.get(f"subscriptions/{id}"), 200)
+        return subscription
 
     def work(self) -> None:
         """Renew what is due, send what is to be sent, wait for the provider's webhooks, relay what follows."""

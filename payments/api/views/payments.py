@@ -81,7 +81,9 @@ class PaymentList(VisibleList[Payment]):
                 actor=principal_of(request), subscription_id=data["subscription"], terms=body.to_terms(), key=key
             )
         elif principal_of(request).kind == "customer":
-            raise NotForCustomers("Name an invoice or a subscription: what an order costs is for the merchant's back ends to say.")
+            raise NotForCustomers(
+                "Name an invoice or a subscription: what an order costs is for the merchant's back ends to say."
+            )
         else:
             created = services.pay_order(
                 actor=principal_of(request), new=body.to_new_invoice(), terms=body.to_terms(), key=key
