@@ -24,7 +24,8 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
     def with_user(self) -> "SessionQuerySet":
         """With what of their users decides whether they open the API."""
-        return self.annotate(customer_id=models.F("user__customer_id"), is_of_active_user=models.F("user__is_active"))
+        user = {"customer_id": models.F("user__customer_id"), "is_of_active_user": models.F("user__is_active")}
+        return self.annotate(**user)
 
 
 class Session(models.Model):

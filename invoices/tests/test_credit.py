@@ -40,6 +40,7 @@ def test_credit_pays_the_next_invoices_as_far_as_it_goes() -> None:
 
 
 def test_taking_back_more_than_is_charged_leaves_credit() -> None:
+    """The invoice is over nothing, and paid."""
     customer = make_customer()
     issue(customer.id, Line(unit_amount=1000))
     line = InvoiceLine.objects.get()
