@@ -1,5 +1,5 @@
 """Where staff look after accounts, and after what people owe for."""
 
-from billing.admin.accounts import ApiKeyAdmin, GroupAdmin, UserAdmin
+from billing.admin.accounts import ApiKeyAdmin, GroupAdmin, SessionAdmin, UserAdmin
 
-__all__ = ["ApiKeyAdmin", "GroupAdmin", "UserAdmin"]
+__all__ = ["ApiKeyAdmin", "GroupAdmin", "SessionAdmin", "UserAdmin"]

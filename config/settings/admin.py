@@ -124,6 +124,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Access"),
                 "items": [
                     _page(_("Users"), "person", "billing", "user"),
+                    _page(_("Sessions"), "devices", "billing", "session"),
                     _page(_("Groups"), "groups", "auth", "group"),
                     _page(_("API keys"), "key", "billing", "apikey"),
                 ],

@@ -25,7 +25,7 @@ from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
 from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
@@ -119,6 +119,7 @@ def fill(times: int = 1) -> None:
         settle(number)
         archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
         ApiConsumer()
+        SignedIn()
     outbox.drain()
 
 

@@ -170,17 +170,17 @@ def test_one_deadlock_anywhere_in_a_service_is_retried_whole(prepare: Callable[[
     """Whatever statement is the victim: no error, and as many rows and events made and changed as without it."""
     act = prepare()
     with statements_counted() as usual:
-        expected = _done_by(act)
+        expected = done_by(act)
     assert usual.seen >= 2
     for n in range(1, usual.seen + 1):
         act = prepare()
         with deadlock_at(n) as faults:
-            done = _done_by(act)
+            done = done_by(act)
         assert (done, faults.faults) == (expected, 1), (n, faults.failed)
     check_invariants()
 
 
-def _done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
+def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
     """How many rows `act` made and how many it changed, by table."""
     before = rows()
     act()

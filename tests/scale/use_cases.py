@@ -22,6 +22,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_filters import CharFilter
 from rest_framework.generics import ListAPIView
 
+from billing import services as billing
 from config.admin import ReadOnlyAdmin
 from config.api.filters import IdFilter
 from config.api.principals import system
@@ -33,7 +34,7 @@ from outbox.services import archiving as log_archiving
 from payments import services as payments
 from payments.models import Payment, Refund
 from tests.admin.world import chief
-from tests.api import ApiConsumer
+from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -234,6 +235,26 @@ def archive() -> None:
     assert outbox.find(event.id) == OutboxEvent.objects.get(id=event.id)
 
 
+def customers_come() -> None:
+    """One registers, signs in again, reads what is theirs, pays, and forgets the password; old sessions are deleted."""
+    ada = SignedIn()
+    with plans.aside():
+        invoice = Invoice.objects.filter(status="open", customer=None).order_by("-id").first()
+        invoice = invoice or Invoice.objects.filter(status="open").order_by("-id")[0]
+        invoice.customer_id = ada.customer_id
+        invoice.save()
+    assert ada.post("auth/login", {"email": ada.email, "password": PASSWORD}).status_code == 200
+    assert ada.post("auth/refresh", {"refresh": ada.refresh}).status_code == 200
+    payment = ada.pay(invoice.id).json()
+    for path in ("auth/me", f"customers/{ada.customer_id}", "invoices", f"invoices/{invoice.id}"):
+        assert ada.get(path).status_code == 200
+    for path in ("payments", f"payments/{payment['id']}", "refunds", f"payments?invoice={invoice.id}"):
+        assert ada.get(path).status_code == 200
+    assert ada.post("auth/password/reset", {"email": ada.email}).status_code == 202
+    assert billing.sweep_mail() == 1
+    assert billing.forget_sessions() + billing.forget_mail() == 0
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -257,6 +278,7 @@ USE_CASES: list[Callable[[], None]] = [
     replay,
     look_at_deliveries_and_send_them_again,
     archive,
+    customers_come,
     watch,
 ]
 
