@@ -5,12 +5,11 @@ Every entry is written under the customer's lock, with its journal and its event
 
 from typing import NamedTuple
 
-from django.db.models import Sum
-
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay, insert_once, key_fields
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict
+from config.kernel.prepared import Select
 from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -18,6 +17,8 @@ from invoices.ledger.models import JournalKind
 from invoices.models import CreditEntry, CreditKind, Customer, Invoice
 from invoices.services.customers import lock_customer
 from outbox import services as outbox
+
+_latest = Select(CreditEntry.objects.order_by("-number"), "customer", "currency", limit=1)
 
 
 class NotEnoughCredit(Conflict):
@@ -122,9 +123,8 @@ def return_credit(*, customer: Customer, invoice: Invoice, amount: int, actor: P
 
 def credit_balance(*, customer: Customer, currency: str) -> int:
     """What is theirs to use, in minor units. Read under the customer's lock, it stays so."""
-    entries = CreditEntry.objects.filter(customer=customer, currency=currency)
-    balance: int = entries.aggregate(balance=Sum("amount", default=0))["balance"]
-    return balance
+    latest = _latest.one(customer.id, currency)
+    return latest.balance if latest else 0
 
 
 def _enter(
@@ -137,8 +137,9 @@ def _enter(
 ) -> CreditEntry:
     """The one step: the entry, its event, its journal."""
     assert change.amount > 0, change
-    booking, balance = _BOOKINGS[change.kind], credit_balance(customer=customer, currency=change.currency)
+    booking, latest = _BOOKINGS[change.kind], _latest.one(customer.id, change.currency)
     amount = change.amount if booking.credit == accounts.CUSTOMER_CREDIT else -change.amount
+    number, balance = (latest.number, latest.balance) if latest else (0, 0)
     if balance + amount < 0:
         raise NotEnoughCredit(customer_id=customer.id, balance=balance, currency=change.currency)
     entry = CreditEntry(
@@ -147,12 +148,14 @@ def _enter(
         kind=change.kind,
         amount=amount,
         currency=change.currency,
+        number=number + 1,
+        balance=balance + amount,
         reason=change.reason,
         actor=actor.actor,
         created_at=clock.now(),
         **key_fields(key),
     )
-    event = events.of_credit(booking.event, entry, balance + amount)
+    event = events.of_credit(booking.event, entry)
     outbox.record(source=customer, event=event, actor=actor, reason=change.reason)
     entry.save(force_insert=True)
     ledger.post(

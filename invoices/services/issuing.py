@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert_once, key_fields
 from config.api.principals import Principal
@@ -119,17 +119,17 @@ def _check(new: NewInvoice, *, least: int) -> None:
 
 
 def _with_credit(new: NewInvoice) -> Customer | None:
-    """The invoice's customer under its lock, if credit was ever theirs in this currency. Raises Invalid.
+    """The invoice's customer under its lock, if there is credit of theirs in this currency. Raises Invalid.
 
     A customer without any is not locked: their invoices do not wait for one another.
     """
     if not new.customer_id:
         return None
-    entries = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency)
-    customer: Any = by_id(Customer.objects.annotate(has_credit=Exists(entries)), new.customer_id)
-    if customer is None:
+    latest = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency).order_by("-number")
+    seen: Any = by_id(Customer.objects.annotate(credit=Subquery(latest.values("balance")[:1])), new.customer_id)
+    if seen is None:
         raise Invalid(errors=(FieldError("customer", "not_found", "Send the id of an existing customer, cus_…"),))
-    return lock_customer(customer.id) if customer.has_credit else None
+    return lock_customer(seen.id) if seen.credit else None
 
 
 def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None, balance: int) -> Invoice:

@@ -6,6 +6,7 @@ from typing import Any
 from config.kernel import clock, ids
 from config.volume import seeding
 from config.volume.seeding import Plan
+from invoices.models import CreditEntry, CreditKind, Customer
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from webhooks.inbound.models import ProviderEvent, Replay
@@ -16,13 +17,14 @@ INVOICES = CUSTOMERS = 2000
 
 
 def fill() -> None:
-    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries."""
+    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries, gifts."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
     _replay()
     _park()
     _subscribe()
+    _give_credit()
     seeding.analyze()
 
 
@@ -104,3 +106,16 @@ def _subscribe() -> None:
     Delivery.objects.bulk_create(deliveries)
     tried = {"url": big.url, "status_code": 200, "duration_ms": 50, "started_at": now}
     Attempt.objects.bulk_create([Attempt(delivery=each, **tried) for each in deliveries])
+
+
+def _give_credit() -> None:
+    """To every customer but the newest a little, to the oldest again and again."""
+    *customers, _ = Customer.objects.order_by("id").values_list("id", flat=True)
+    common = {"currency": "EUR", "kind": CreditKind.GRANTED, "amount": 5, "reason": "a gift", "actor": "staff:usr_1"}
+    receivers = [*((id, 2) for id in customers), *((customers[0], number) for number in range(3, INVOICES))]
+    CreditEntry.objects.bulk_create(
+        [
+            CreditEntry(customer_id=id, number=number, balance=5 * number, created_at=clock.now(), **common)
+            for id, number in receivers
+        ]
+    )

@@ -6,6 +6,7 @@ Its docstring is what `trigger_event --list` says of it.
 import secrets
 from collections.abc import Callable
 
+from config.management.triggers.credit import use_credit
 from config.management.triggers.world import MANUAL, NAME, World
 from invoices import services as invoices
 from outbox.services import catalogue
@@ -186,6 +187,7 @@ def disable_endpoint(world: World) -> str:
 CAUSES: dict[Recipe, list[str]] = {
     create_customer: ["customer.created"],
     update_customer: ["customer.updated"],
+    use_credit: ["credit.granted", "credit.applied", "credit.returned", "credit.revoked"],
     issue: ["invoice.created"],
     void: ["invoice.voided"],
     pay: [
