@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Entry, Invoice
 from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
@@ -12,5 +12,17 @@ def rows() -> dict[str, Any]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (Customer, Invoice, Payment, Receipt, Refund, Dispute, Difference, OutboxEvent, ProviderEvent)
+        for model in (
+            Customer,
+            Invoice,
+            CreditEntry,
+            Entry,
+            Payment,
+            Receipt,
+            Refund,
+            Dispute,
+            Difference,
+            OutboxEvent,
+            ProviderEvent,
+        )
     }

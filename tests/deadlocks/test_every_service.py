@@ -9,6 +9,8 @@ import pytest
 from config.api.principals import system
 from config.kernel import clock, db
 from invoices.models import Invoice
+from invoices.services import Line
+from invoices.tests.factories import issue, make_credit, make_customer
 from payments import services
 from payments.models import Difference, Payment, Receipt, Refund
 from payments.tests.factories import make_key, make_payment
@@ -108,6 +110,19 @@ def _close_difference() -> Callable[[], object]:
     return partial(services.close_difference, actor=ACTOR, difference_id=make_difference().id, reason="settled")
 
 
+def _issue_with_credit() -> Callable[[], object]:
+    """Billing's step: a line is taken back, and what is left of it is applied by the next one."""
+    customer = make_credit(700).customer
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=900), Line(unit_amount=-400, reverses=line))
+
+
+def _carry_over() -> Callable[[], object]:
+    customer = make_customer()
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=-400, reverses=line))
+
+
 def _retry() -> Callable[[], object]:
     _declined()
     return services.retry_due
@@ -129,6 +144,8 @@ PREPARED = [
     _fail_refund,
     _take_back_refund,
     _close_difference,
+    _issue_with_credit,
+    _carry_over,
     _retry,
 ]
 
