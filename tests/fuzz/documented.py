@@ -14,6 +14,7 @@ PROBLEM = "application/problem+json"
 TABLES = (
     *("invoices_customer", "invoices_invoice", "invoices_invoiceline", "invoices_journal", "payments_payment"),
     *("payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent", "inbound_providerevent"),
+    "invoices_creditentry",
     *("outbound_endpoint", "outbound_endpointsecret", "outbound_delivery"),
 )
 
