@@ -27,7 +27,7 @@ class NotEnoughCredit(Conflict):
     code = "not_enough_credit"
 
 
-class Change(NamedTuple):
+class _Change(NamedTuple):
     """What happens to a customer's credit: `amount` is positive whichever way it goes."""
 
     kind: CreditKind
@@ -68,7 +68,7 @@ def grant_credit(
 
     Raises InvalidMoney, CustomerNotFound, IdempotencyKeyReused.
     """
-    change = Change(CreditKind.GRANTED, amount, currency, reason)
+    change = _Change(CreditKind.GRANTED, amount, currency, reason)
     return find_earlier(CreditEntry, key) or _change(actor=actor, customer_id=customer_id, change=change, key=key)
 
 
@@ -79,12 +79,12 @@ def revoke_credit(
 
     Raises InvalidMoney, CustomerNotFound, NotEnoughCredit, IdempotencyKeyReused.
     """
-    change = Change(CreditKind.REVOKED, amount, currency, reason)
+    change = _Change(CreditKind.REVOKED, amount, currency, reason)
     return find_earlier(CreditEntry, key) or _change(actor=actor, customer_id=customer_id, change=change, key=key)
 
 
 @db.transaction(idempotent=lambda *, key, **_: key is not None)
-def _change(*, actor: Principal, customer_id: str, change: Change, key: IdempotencyKey | None) -> Created[CreditEntry]:
+def _change(*, actor: Principal, customer_id: str, change: _Change, key: IdempotencyKey | None) -> Created[CreditEntry]:
     money.check_currency(change.currency)
     money.check_amount(change.amount)
     customer = lock_customer(customer_id)
@@ -104,20 +104,24 @@ def give_credit(
 ) -> CreditEntry:
     """Requires the customer's lock. We owe them `amount` more; `invoice` is the one it was carried over from."""
     db.require_transaction()
-    return _enter(Change(CreditKind.GRANTED, amount, currency, reason), customer=customer, actor=actor, invoice=invoice)
+    return _enter(
+        _Change(CreditKind.GRANTED, amount, currency, reason), customer=customer, actor=actor, invoice=invoice
+    )
 
 
 def apply_credit(*, customer: Customer, invoice: Invoice, actor: Principal) -> None:
     """Requires the customer's lock. Book what an invoice that is being issued was paid with: its `amount_credited`."""
     db.require_transaction()
-    change = Change(CreditKind.APPLIED, invoice.amount_credited, invoice.currency)
+    if not invoice.amount_credited:
+        return
+    change = _Change(CreditKind.APPLIED, invoice.amount_credited, invoice.currency)
     _enter(change, customer=customer, actor=actor, invoice=invoice)
 
 
 def return_credit(*, customer: Customer, invoice: Invoice, amount: int, actor: Principal, reason: str) -> None:
     """Requires the locks of both. What had paid a part of an invoice that is void now is the customer's again."""
     db.require_transaction()
-    change = Change(CreditKind.RETURNED, amount, invoice.currency, reason)
+    change = _Change(CreditKind.RETURNED, amount, invoice.currency, reason)
     _enter(change, customer=customer, actor=actor, invoice=invoice)
 
 
@@ -128,7 +132,7 @@ def credit_balance(*, customer: Customer, currency: str) -> int:
 
 
 def _enter(
-    change: Change,
+    change: _Change,
     *,
     customer: Customer,
     actor: Principal,

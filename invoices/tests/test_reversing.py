@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError
 
-from config.kernel import clock
+from config.kernel import clock, db
 from config.kernel.money import InvalidMoney
 from invoices import services
 from invoices.ledger import services as ledger
@@ -132,6 +132,20 @@ def test_an_invoice_of_which_something_was_taken_back_is_not_voided(customer: Cu
         services.void_invoice(actor=MERCHANT_KEY, invoice_id=invoice.id)
     assert set(ledger.balances().values()) == {0}
     check_invariants()
+
+
+def test_a_number_that_is_taken_is_named_to_billing_too(customer: Customer) -> None:
+    """By the invoice that has it, and nothing is issued."""
+    first = make_invoice(number="2026-1")
+
+    @db.transaction(idempotent=False)
+    def bill() -> None:
+        new = services.NewInvoice([Line(5)], "EUR", customer.id, number="2026-1")
+        services.issue(actor=MERCHANT_KEY, new=new)
+
+    with pytest.raises(services.NumberTaken, match=first.id):
+        bill()
+    assert Invoice.objects.get() == first
 
 
 @pytest.mark.parametrize("unit_amount", [10**12, -(10**12)])
