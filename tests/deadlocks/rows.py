@@ -3,7 +3,7 @@
 from typing import Any
 
 from billing.models import Mail, Session, User
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Entry, Invoice
 from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
@@ -15,5 +15,5 @@ def rows() -> dict[str, Any]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (*PAYMENTS, Customer, Invoice, OutboxEvent, ProviderEvent, User, Session, Mail)
+        for model in (*PAYMENTS, Customer, Invoice, CreditEntry, Entry, OutboxEvent, ProviderEvent, User, Session, Mail)
     }

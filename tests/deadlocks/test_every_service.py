@@ -9,7 +9,8 @@ import pytest
 from config.api.principals import system
 from config.kernel import clock, db
 from invoices.models import Invoice
-from invoices.tests.factories import make_invoice
+from invoices.services import Line
+from invoices.tests.factories import issue, make_credit, make_customer, make_invoice
 from payments import services
 from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.tests.factories import make_key, make_method, make_payment
@@ -109,6 +110,19 @@ def _close_difference() -> Callable[[], object]:
     return partial(services.close_difference, actor=ACTOR, difference_id=make_difference().id, reason="settled")
 
 
+def _issue_with_credit() -> Callable[[], object]:
+    """Billing's step: a line is taken back, and what is left of it is applied by the next one."""
+    customer = make_credit(700).customer
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=900), Line(unit_amount=-400, reverses=line))
+
+
+def _carry_over() -> Callable[[], object]:
+    customer = make_customer()
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=-400, reverses=line))
+
+
 def _retry() -> Callable[[], object]:
     _declined()
     return services.retry_due
@@ -156,6 +170,8 @@ PREPARED = [
     _fail_refund,
     _take_back_refund,
     _close_difference,
+    _issue_with_credit,
+    _carry_over,
     _retry,
     _attach_method,
     _detach_method,

@@ -36,6 +36,7 @@ REFUSALS = [
     Refusal(EVERY, EVERY, "blank", "nothing but white space, which is trimmed"),
     Refusal(EVERY, EVERY, "out_of_range", "an instant of the years 1 or 9999, which other time zones put outside them"),
     Refusal("GET /api/v1/customers", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/customers/{customer_id}/credits", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/invoices", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/payments", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/payment-methods", "cursor", "invalid_cursor", "opaque"),

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable
 
 from config.management.triggers import customers
+from config.management.triggers.credit import use_credit
 from config.management.triggers.world import MANUAL, NAME, World
 from invoices import services as invoices
 from outbox.services import catalogue
@@ -177,6 +178,7 @@ CAUSES: dict[Recipe, list[str]] = {
     customers.update_customer: ["customer.updated"],
     customers.attach: ["payment_method.attached", "payment_method.default_changed"],
     customers.detach: ["payment_method.detached"],
+    use_credit: ["credit.granted", "credit.applied", "credit.returned", "credit.revoked"],
     issue: ["invoice.created"],
     void: ["invoice.voided"],
     pay: [
