@@ -41,6 +41,7 @@ from billing.services.plans import (
     update_plan,
 )
 from billing.services.renewing import renew_due
+from billing.services.standing import Standing, limits_of, usage_of
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -49,9 +50,21 @@ from billing.services.subscribing import (
     start_trial,
     subscribe,
 )
+from billing.services.using import (
+    MAX_DELTA,
+    FeatureNotMetered,
+    InvalidDelta,
+    NoSubscription,
+    SubscriptionNotServed,
+    UnknownFeature,
+    UsageLimitExceeded,
+    UsageTooLarge,
+    use,
+)
 
 __all__ = [
     "DEFAULT_FAMILY",
+    "MAX_DELTA",
     "MAX_GRACE_DAYS",
     "MAX_TRIAL_DAYS",
     "AlreadySubscribed",
@@ -60,9 +73,12 @@ __all__ = [
     "CancelScheduled",
     "CreatedApiKey",
     "CurrencyDiffers",
+    "FeatureNotMetered",
     "InvalidApiKey",
+    "InvalidDelta",
     "InvalidPlan",
     "NewSubscription",
+    "NoSubscription",
     "NoTrial",
     "NotScheduled",
     "NothingDue",
@@ -72,8 +88,13 @@ __all__ = [
     "PlanTerms",
     "RenewalUnderWay",
     "SamePlan",
+    "Standing",
     "SubscriptionNotFound",
+    "SubscriptionNotServed",
     "TrialUsed",
+    "UnknownFeature",
+    "UsageLimitExceeded",
+    "UsageTooLarge",
     "When",
     "cancel_subscription",
     "change_plan",
@@ -83,6 +104,7 @@ __all__ = [
     "find_subscription",
     "follow_invoice",
     "hash_secret",
+    "limits_of",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
@@ -91,4 +113,6 @@ __all__ = [
     "start_trial",
     "subscribe",
     "update_plan",
+    "usage_of",
+    "use",
 ]
