@@ -36,7 +36,7 @@ class UsageCounter(EventSource):
 
 
 class UsageRecord(IdempotentModel):
-    """One use: what was added, and how the counter stood then, so that a replay answers the same. Only ever inserted."""
+    """One use: what was added, and how the feature stood then, for a replay to say again. Only ever inserted."""
 
     id = PrefixedIdField(prefix="use")
     counter = models.ForeignKey(UsageCounter, on_delete=models.PROTECT, related_name="records")

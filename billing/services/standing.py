@@ -73,5 +73,7 @@ def _used(found: Sequence[Serving]) -> dict[tuple[str, str], int]:
     if not found:
         return {}
     periods = [Q(subscription=served.subscription, period=served.period) for served in found]
-    counters = UsageCounter.objects.filter(functools.reduce(operator.or_, periods)).values_list("subscription_id", "feature", "used")
+    counters = UsageCounter.objects.filter(functools.reduce(operator.or_, periods)).values_list(
+        "subscription_id", "feature", "used"
+    )
     return {(subscription_id, feature): used for subscription_id, feature, used in counters}

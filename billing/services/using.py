@@ -220,7 +220,12 @@ def _open(served: Serving, feature: Feature) -> None:
 
 def _refusal(served: Serving, feature: Feature, *, delta: int, used: int) -> Conflict:
     most = feature.most(served.overage_amount)
-    about: dict[str, Any] = {"feature_name": feature.name, "delta": delta, "current_usage": used, "limit": feature.limit}
+    about: dict[str, Any] = {
+        "feature_name": feature.name,
+        "delta": delta,
+        "current_usage": used,
+        "limit": feature.limit,
+    }
     about["reset_at"] = served.ends_at.isoformat().replace("+00:00", "Z")
     if most != feature.limit:
         return UsageTooLarge(most=most, **about)
