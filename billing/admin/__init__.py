@@ -1,5 +1,6 @@
 """Where staff look after accounts, and after what people owe for."""
 
 from billing.admin.accounts import ApiKeyAdmin, GroupAdmin, UserAdmin
+from billing.admin.usage import UsageCounterAdmin, UsageRecordAdmin
 
-__all__ = ["ApiKeyAdmin", "GroupAdmin", "UserAdmin"]
+__all__ = ["ApiKeyAdmin", "GroupAdmin", "UsageCounterAdmin", "UsageRecordAdmin", "UserAdmin"]
