@@ -80,6 +80,11 @@ from billing.services.sessions import (
     sign_in,
     sign_out,
 )
+from billing.services.standing import (
+    Standing,
+    limits_of,
+    usage_of,
+)
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -88,9 +93,21 @@ from billing.services.subscribing import (
     start_trial,
     subscribe,
 )
+from billing.services.using import (
+    MAX_DELTA,
+    FeatureNotMetered,
+    InvalidDelta,
+    NoSubscription,
+    SubscriptionNotServed,
+    UnknownFeature,
+    UsageLimitExceeded,
+    UsageTooLarge,
+    use,
+)
 
 __all__ = [
     "DEFAULT_FAMILY",
+    "MAX_DELTA",
     "MAX_GRACE_DAYS",
     "MAX_TRIAL_DAYS",
     "AlreadySubscribed",
@@ -99,10 +116,13 @@ __all__ = [
     "CancelScheduled",
     "CreatedApiKey",
     "CurrencyDiffers",
+    "FeatureNotMetered",
     "InvalidApiKey",
+    "InvalidDelta",
     "InvalidPlan",
     "InvalidResetToken",
     "NewSubscription",
+    "NoSubscription",
     "NoTrial",
     "NotScheduled",
     "NothingDue",
@@ -115,8 +135,13 @@ __all__ = [
     "SamePlan",
     "SessionAlreadyEnded",
     "SessionNotFound",
+    "Standing",
     "SubscriptionNotFound",
+    "SubscriptionNotServed",
     "TrialUsed",
+    "UnknownFeature",
+    "UsageLimitExceeded",
+    "UsageTooLarge",
     "WeakPassword",
     "When",
     "WrongPassword",
@@ -132,6 +157,7 @@ __all__ = [
     "forget_mail",
     "forget_sessions",
     "hash_secret",
+    "limits_of",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
@@ -150,4 +176,6 @@ __all__ = [
     "subscribe",
     "sweep_mail",
     "update_plan",
+    "usage_of",
+    "use",
 ]

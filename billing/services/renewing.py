@@ -110,11 +110,7 @@ def convert(subscription: Subscription, *, actor: Principal) -> Invoice:
 def _renew(subscription: Subscription) -> None:
     """The next period begins, of the plan it changes to, and is billed with what the last one used over its limits."""
     over = metering.close_period(subscription)
-    following = subscription.next_plan_version
-    if following is not None:
-        if following.cycle != subscription.plan_version.cycle:
-            moving.anchor(subscription, at=subscription.period_ends_at)
-        subscription.plan_version, subscription.next_plan_version = following, None
+    charging.change_to_next_plan(subscription)
     invoice = _begin_period(subscription, over, events.SubscriptionRenewed, ACTOR)
     charging.charge(subscription, invoice, actor=ACTOR, reason=f"period {subscription.period}")
 

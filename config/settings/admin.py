@@ -107,6 +107,13 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Usage"),
+                "items": [
+                    _page(_("Usage"), "speed", "billing", "usagecounter"),
+                    _page(_("Uses"), "timeline", "billing", "usagerecord"),
+                ],
+            },
+            {
                 "title": _("Messages"),
                 "items": [
                     _page(_("Provider events"), "move_to_inbox", "inbound", "providerevent"),

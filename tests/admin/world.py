@@ -12,6 +12,8 @@ from django.db.models import Q
 from django.test import Client
 
 from billing.models import User
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
 from config.api import principals
 from config.kernel import clock
 from invoices.models import Invoice
@@ -118,9 +120,16 @@ def fill(times: int = 1) -> None:
         Group.objects.create(name=f"Accounting {number}")
         settle(number)
         archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
+        use_up()
         ApiConsumer()
         SignedIn()
     outbox.drain()
+
+
+def use_up() -> None:
+    """All that a subscription allows."""
+    subscription = make_active(metered(3))
+    use(subscription, 3)
 
 
 def archive(invoice: Invoice, ping: Delivery) -> None:
