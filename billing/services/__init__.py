@@ -27,7 +27,7 @@ from billing.services.changing import (
 from billing.services.following import follow_invoice
 from billing.services.locks import SubscriptionNotFound
 from billing.services.locks import find as find_subscription
-from billing.services.paying import NothingDue, pay_subscription
+from billing.services.paying import NothingDue, check_payable, pay_subscription
 from billing.services.plans import (
     DEFAULT_FAMILY,
     MAX_GRACE_DAYS,
@@ -40,7 +40,7 @@ from billing.services.plans import (
     find_plan,
     update_plan,
 )
-from billing.services.renewing import renew_due
+from billing.services.renewing import NotDue, check_due, renew_due, take_up
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -64,6 +64,7 @@ __all__ = [
     "InvalidPlan",
     "NewSubscription",
     "NoTrial",
+    "NotDue",
     "NotScheduled",
     "NothingDue",
     "OtherFamily",
@@ -77,6 +78,8 @@ __all__ = [
     "When",
     "cancel_subscription",
     "change_plan",
+    "check_due",
+    "check_payable",
     "create_api_key",
     "create_plan",
     "find_plan",
@@ -90,5 +93,6 @@ __all__ = [
     "revoke_api_key",
     "start_trial",
     "subscribe",
+    "take_up",
     "update_plan",
 ]

@@ -11,7 +11,7 @@ from config.kernel.errors import FieldError
 MAX_FEATURES = 100
 MAX_LIMIT = 10**15
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_SIZE = re.compile(r"(\d{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _BYTES = {
     "B": 1,
     "kB": 10**3,
