@@ -18,6 +18,7 @@ from billing.services.canceling import (
     reactivate_subscription,
 )
 from billing.services.changing import (
+    CHANGEABLE,
     CurrencyDiffers,
     OtherFamily,
     RenewalUnderWay,
@@ -51,6 +52,7 @@ from billing.services.subscribing import (
 )
 
 __all__ = [
+    "CHANGEABLE",
     "DEFAULT_FAMILY",
     "MAX_GRACE_DAYS",
     "MAX_TRIAL_DAYS",

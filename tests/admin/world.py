@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.test import Client
 
-from billing.models import User
+from billing.models import Plan, Subscription, UsageCounter, User
+from billing.tests.factories import make_plan, make_subscription
 from config.api import principals
 from config.kernel import clock
 from invoices.models import Invoice
@@ -100,6 +101,16 @@ def settle(number: int) -> None:
     core.close()
 
 
+def subscribed(plan: Plan | None = None) -> Subscription:
+    """A subscription that owes its first invoice, and has used something."""
+    plan = plan or make_plan(features={"api_calls": {"limit": 1000}})
+    subscription = make_subscription(plan, terms=None)
+    UsageCounter.objects.create(
+        subscription=subscription, feature="api_calls", period=1, used=7, created_at=clock.now()
+    )  # fmt: skip
+    return subscription
+
+
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
@@ -118,6 +129,7 @@ def fill(times: int = 1) -> None:
         settle(number)
         archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
         ApiConsumer()
+        subscribed()
     outbox.drain()
 
 
