@@ -1,8 +1,26 @@
-"""Celery entrances. The work is in the subscriptions' rows."""
+"""Celery entrances. Messages are nudges; the work is in the rows."""
 
 from celery import shared_task
 
 from billing import services
+
+
+@shared_task(name="billing.send_mail")
+def send_mail(mail_id: str) -> bool:
+    """Hand one mail over."""
+    return services.send_mail(mail_id=mail_id)
+
+
+@shared_task(name="billing.sweep_mail")
+def sweep_mail() -> int:
+    """Take up mail that no worker sent; how many."""
+    return services.sweep_mail()
+
+
+@shared_task(name="billing.forget")
+def forget() -> int:
+    """Delete sessions and mail of long ago; how many."""
+    return services.forget_sessions() + services.forget_mail()
 
 
 @shared_task(name="billing.renew_due")

@@ -34,6 +34,7 @@ urlpatterns = [
     path("admin", RedirectView.as_view(url="/admin/")),
     path("admin/find/", admin.site.admin_view(dashboard.find), name="admin-find"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("billing.api.urls")),
     path("api/v1/", include("invoices.api.urls")),
     path("api/v1/", include("payments.api.urls")),
     path("api/v1/", include("billing.api.urls")),

@@ -5,6 +5,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.ledger.models import Entry, Journal
@@ -12,6 +13,14 @@ from invoices.states import InvoiceMachine, InvoiceStatus
 from outbox.models import EventSource
 
 __all__ = ["CreditEntry", "CreditKind", "Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """Reads of customers."""
+
+    def visible_to(self, principal: Principal) -> "CustomerQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(pk=principal.id) if principal.kind == "customer" else self
 
 
 class Customer(EventSource, IdempotentModel):
@@ -22,6 +31,8 @@ class Customer(EventSource, IdempotentModel):
     email = models.EmailField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
+
+    objects = CustomerQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False
@@ -35,6 +46,14 @@ class Customer(EventSource, IdempotentModel):
         """The currencies it has credit in, and how much, in minor units."""
         sums = self.credit_entries.values_list("currency").annotate(balance=models.Sum("amount"))
         return list(sums.filter(balance__gt=0).order_by("currency"))
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Reads of invoices."""
+
+    def visible_to(self, principal: Principal) -> "InvoiceQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(customer_id=principal.id) if principal.kind == "customer" else self
 
 
 class Invoice(InvoiceMachine, EventSource, IdempotentModel):
@@ -70,6 +89,8 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
     voided_at = models.DateTimeField(null=True)
+
+    objects = InvoiceQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False

@@ -61,7 +61,8 @@ class ChangePlanForm(ReasonForm):
 
     @classmethod
     def about(cls, obj: Subscription) -> dict[str, Any]:
-        return super().about(obj) | {"plans": _plans_for(obj)}
+        plans = _plans_for(obj)
+        return super().about(obj) | {"plans": plans, "plan": plans[0][0] if plans else ""}
 
     def clean_when(self) -> When | None:
         return When(self.cleaned_data["when"]) if self.cleaned_data["when"] else None

@@ -7,9 +7,11 @@ from django import forms
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.validators import validate_email
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from config.kernel.fields import ExactCharField, PrefixedIdField
+from invoices.models import Customer
 
 
 class EmailAddressField(ExactCharField):
@@ -52,16 +54,37 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractUser):
-    """Whoever signs in with an e-mail address: staff in the admin."""
+    """Whoever signs in with an e-mail address: staff in the admin, customers over the API."""
 
     id = PrefixedIdField(prefix="usr")
     username = None  # type: ignore[assignment]
     email = EmailAddressField(_("e-mail address"), unique=True)
+    customer = models.OneToOneField(
+        Customer,
+        null=True,
+        editable=False,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Who this is over the API; empty for staff, who sign in here alone."),
+    )
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     objects = UserManager()  # type: ignore[misc,assignment]
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Whoever sets another password or deactivates an account, by whatever way, ends its sessions."""
+        changed = not self._state.adding and (getattr(self, "_password", None) is not None or not self.is_active)
+        super().save(*args, **kwargs)
+        if changed:
+            self.end_sessions(actor="system:accounts", reason="deactivated" if not self.is_active else "new password")
+
+    def end_sessions(self, *, actor: str, reason: str) -> None:
+        """None of its tokens is good any more, with the next request."""
+        now = timezone.now()
+        live: Any = self.sessions.live(now)
+        live.update(revoked_at=now, revoked_by=actor, revoked_reason=reason)
 
 
 class ApiKey(models.Model):

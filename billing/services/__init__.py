@@ -1,5 +1,10 @@
 """Every write to accounts, keys, plans, subscriptions and usage."""
 
+from billing.services.accounts import (
+    RegistrationRefused,
+    register,
+    rename,
+)
 from billing.services.api_keys import (
     ApiKeyAlreadyRevoked,
     ApiKeyNotFound,
@@ -25,10 +30,34 @@ from billing.services.changing import (
     SamePlan,
     change_plan,
 )
-from billing.services.following import follow_invoice
-from billing.services.locks import SubscriptionNotFound
-from billing.services.locks import find as find_subscription
-from billing.services.paying import NothingDue, check_payable, pay_subscription
+from billing.services.following import (
+    follow_invoice,
+)
+from billing.services.locks import (
+    SubscriptionNotFound,
+)
+from billing.services.locks import (
+    find as find_subscription,
+)
+from billing.services.mail import (
+    forget_mail,
+    send_mail,
+    sweep_mail,
+)
+from billing.services.passwords import (
+    InvalidResetToken,
+    WeakPassword,
+    WrongPassword,
+    change_password,
+    request_password_reset,
+    reset_password,
+)
+from billing.services.paying import (
+    NothingDue,
+    change_payment_method,
+    check_payable,
+    pay_subscription,
+)
 from billing.services.plans import (
     DEFAULT_FAMILY,
     MAX_GRACE_DAYS,
@@ -41,7 +70,21 @@ from billing.services.plans import (
     find_plan,
     update_plan,
 )
-from billing.services.renewing import NotDue, check_due, renew_due, take_up
+from billing.services.renewing import (
+    NotDue,
+    check_due,
+    renew_due,
+    take_up,
+)
+from billing.services.sessions import (
+    SessionAlreadyEnded,
+    SessionNotFound,
+    forget_sessions,
+    refresh_session,
+    revoke_session,
+    sign_in,
+    sign_out,
+)
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -64,6 +107,7 @@ __all__ = [
     "CurrencyDiffers",
     "InvalidApiKey",
     "InvalidPlan",
+    "InvalidResetToken",
     "NewSubscription",
     "NoTrial",
     "NotDue",
@@ -73,12 +117,19 @@ __all__ = [
     "PlanInactive",
     "PlanNotFound",
     "PlanTerms",
+    "RegistrationRefused",
     "RenewalUnderWay",
     "SamePlan",
+    "SessionAlreadyEnded",
+    "SessionNotFound",
     "SubscriptionNotFound",
     "TrialUsed",
+    "WeakPassword",
     "When",
+    "WrongPassword",
     "cancel_subscription",
+    "change_password",
+    "change_payment_method",
     "change_plan",
     "check_due",
     "check_payable",
@@ -87,14 +138,26 @@ __all__ = [
     "find_plan",
     "find_subscription",
     "follow_invoice",
+    "forget_mail",
+    "forget_sessions",
     "hash_secret",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
+    "refresh_session",
+    "register",
+    "rename",
     "renew_due",
+    "request_password_reset",
+    "reset_password",
     "revoke_api_key",
+    "revoke_session",
+    "send_mail",
+    "sign_in",
+    "sign_out",
     "start_trial",
     "subscribe",
+    "sweep_mail",
     "take_up",
     "update_plan",
 ]

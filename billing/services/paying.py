@@ -7,7 +7,7 @@ from billing.states import SubscriptionStatus
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay
 from config.api.principals import Principal
 from config.kernel import clock, db
-from config.kernel.errors import Conflict
+from config.kernel.errors import Conflict, ForbiddenTransition
 from invoices import services as invoices
 from invoices.models import Invoice
 from payments import services as payments
@@ -56,11 +56,38 @@ def _pay(
     return Created(payment, True)
 
 
+@db.transaction(idempotent=True)
+def change_payment_method(
+    *, actor: Principal, subscription_id: str, terms: PaymentTerms, reason: str = ""
+) -> Subscription:
+    """What is due later is paid with `terms`; without any, with the customer's default method.
+
+    What was declined before is tried again with what it was tried with: `pay_subscription` pays that with another.
+    Raises SubscriptionNotFound, and ForbiddenTransition once it has ended.
+    """
+    subscription = locks.lock(subscription_id, actor)
+    if subscription.ended_at is not None:
+        raise ForbiddenTransition(
+            action="change the payment method of",
+            resource="subscription",
+            status=subscription.status,
+            id=subscription.id,
+        )
+    _keep(subscription, provider=terms.provider, payment_method=terms.payment_method, actor=actor, reason=reason)
+    return subscription
+
+
 def _remember(subscription: Subscription, payment: Payment, *, actor: Principal, reason: str) -> None:
     """What is due later is paid like this payment; one with the customer's default follows the default."""
     method = payment.attached_method_id or payment.payment_method
-    if (subscription.provider, subscription.payment_method) != (payment.provider, method):
-        subscription.provider, subscription.payment_method = payment.provider, method
+    _keep(subscription, provider=payment.provider, payment_method=method, actor=actor, reason=reason)
+
+
+def _keep(
+    subscription: Subscription, *, provider: str, payment_method: str, actor: Principal, reason: str = ""
+) -> None:
+    if (subscription.provider, subscription.payment_method) != (provider, payment_method):
+        subscription.provider, subscription.payment_method = provider, payment_method
         moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor, reason=reason)
 
 

@@ -14,7 +14,7 @@ from django.db import connection
 from django.test import Client, RequestFactory
 from pytest_django.fixtures import Settings
 
-from billing import backends
+from billing import throttling
 from billing.models import User
 from config.tests.servers import database_url, granian
 from tests.concurrency.threads import all_at_once
@@ -140,7 +140,7 @@ def test_the_cache_holds_no_names(account: str) -> None:
     seen: list[str] = []
     add = cache.add
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backends, "cache", _Noting(seen, add))
+        patch.setattr(throttling, "cache", _Noting(seen, add))
         sign_in(account, "wrong", address=an_address())
     assert len(seen) == 3
     assert all(re.fullmatch(r"sign-in:\w+:\d+:[0-9a-f]{64}", key) for key in seen)
@@ -181,7 +181,7 @@ def test_the_address_is_the_one_nobody_can_make_up(
     """What the trusted proxy added last, or the connection's; an IPv6 host has a whole network to choose from."""
     settings.TRUST_PROXY = trusted
     request = RequestFactory().get("/", REMOTE_ADDR=connected, HTTP_X_FORWARDED_FOR=forwarded)
-    assert backends.client_address(request) == found
+    assert throttling.client_address(request) == found
 
 
 def test_code_without_a_request_may_ask_too(account: str) -> None:

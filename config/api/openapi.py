@@ -46,8 +46,13 @@ PROBLEM = {
 
 _PROBLEMS: dict[int, tuple[str, str, str, str]] = {
     400: ("BadRequest", "Malformed: the JSON, the URL or a header.", "malformed_json", "The body is not valid JSON."),
-    401: ("Unauthorized", "No credential, or a bad one.", "not_authenticated", "Send an API key."),
-    403: ("Forbidden", "The credential lacks a scope.", "missing_scope", "This needs the scope invoices:write."),
+    401: ("Unauthorized", "No credential, or a bad one.", "not_authenticated", "Send an API key or an access token."),
+    403: (
+        "Forbidden",
+        "A scope is missing, or customers may not.",
+        "missing_scope",
+        "This needs the scope invoices:write.",
+    ),
     404: ("NotFound", "No such object.", "not_found", "Nothing is here."),
     406: ("NotAcceptable", "Only JSON is answered.", "not_acceptable", "Accept application/json."),
     409: (
@@ -60,6 +65,7 @@ _PROBLEMS: dict[int, tuple[str, str, str, str]] = {
     413: ("PayloadTooLarge", "The body is too large.", "payload_too_large", problems.too_large()),
     415: ("UnsupportedMediaType", "The body is not JSON.", "unsupported_media_type", "Send application/json."),
     422: ("Invalid", "Well-formed and not valid: `errors` names the fields.", "invalid", "amount: Send an integer."),
+    429: ("TooManyRequests", "Try again after Retry-After seconds.", "too_many_requests", "This was asked too often."),
     503: ("Unavailable", "Try again after Retry-After seconds.", "unavailable", "Try again shortly."),
 }
 
@@ -74,7 +80,7 @@ _REQUEST_ID = _header("The request's id: yours, or a fresh one.", "req_01h455vb4
 def _problem_response(status: int) -> dict[str, Any]:
     _, description, code, detail = _PROBLEMS[status]
     headers = {correlation.HEADER: _REQUEST_ID}
-    if status == 503:
+    if status in (429, 503):
         headers["Retry-After"] = _header("Seconds to wait.", str(problems.RETRY_AFTER_SECONDS))
     if status == 401:
         headers["WWW-Authenticate"] = _header("The scheme to use.", "Bearer")
@@ -117,7 +123,8 @@ class Schema(AutoSchema):
     """Adds to each operation its problems, the shared headers and the scope it needs.
 
     A POST that answers 201 or 200 takes an Idempotency-Key; `idempotency_key_required = True` on its view requires it.
-    `body_names_objects = True` says that a POST without an id in its path answers 404 too.
+    `body_names_objects = True` says that a POST without an id in its path answers 404 too, and `further_problems` names
+    the statuses of other problems: {429}.
     """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -144,10 +151,25 @@ class Schema(AutoSchema):
         return operation
 
     def get_description(self) -> str:  # type: ignore[override]
-        """What the view says, and the scope it needs."""
+        """What the view says, the scope it needs, and what customers may do."""
         scope = permissions.required_scopes(self.view).get(self.method)
-        described = super().get_description() or ""
-        return f"{described}\n\nNeeds the scope `{scope}`.".strip() if scope else described
+        for_customers = self.method in permissions.customer_methods(self.view)
+        said = [
+            super().get_description() or "",
+            f"Needs the scope `{scope}`." if scope else "",
+            "Customers may, for what is theirs." if scope and for_customers else "",
+            "For customers alone." if for_customers and not scope else "",
+        ]
+        return "\n\n".join(filter(None, said))
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        """The schemes of those who may: back ends where there is a scope, customers where the view lets them."""
+        found: list[dict[str, Any]] = super().get_auth()
+        by_scheme = {
+            "apiKey": self.method in permissions.required_scopes(self.view),
+            "customer": self.method in permissions.customer_methods(self.view),
+        }
+        return [each for each in found if any(by_scheme.get(name) for name in each)]
 
     def _idempotency_key(self) -> dict[str, Any]:
         return {
@@ -163,13 +185,15 @@ class Schema(AutoSchema):
         return self.method == "POST" and getattr(self.view, "body_names_objects", False)
 
     def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
-        return [
+        found = {
             *(400, 406, 422, 503),
             *((401, 403) if operation.get("security") else ()),
             *((404,) if "{" in self.path or self._body_names_objects() else ()),
             *((411, 413, 415) if "requestBody" in operation else ()),
             *((409,) if self.method != "GET" else ()),
-        ]
+            *getattr(self.view, "further_problems", ()),
+        }
+        return sorted(found)
 
 
 def _refuse_empty(parameter: dict[str, Any]) -> None:
@@ -209,4 +233,19 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
             "scheme": "bearer",
             "bearerFormat": "qt_test_…",
             "description": "An API key of a back end: `manage.py create_api_key` makes one.",
+        }
+
+
+class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How customers send their access token."""
+
+    target_class = "billing.authentication.SessionAuthentication"
+    name = "customer"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The access token of a customer: `POST /api/v1/auth/login` gives one.",
         }

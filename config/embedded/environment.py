@@ -34,6 +34,7 @@ def _kept(path: Path) -> dict[str, str]:
     generated = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "FINGERPRINT_KEY": secrets.token_urlsafe(48),
+        "JWT_SIGNING_KEY": secrets.token_urlsafe(48),
         "SIMULATOR_WEBHOOK_SECRETS": f"simsec_{secrets.token_hex(24)}",
         "SIMULATOR_URL": f"http://127.0.0.1:{free_port()}",
     }

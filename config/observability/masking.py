@@ -105,7 +105,8 @@ def _configured() -> tuple[str, ...]:
 
 
 def _settings() -> Iterator[str]:
-    yield from (settings.SECRET_KEY, settings.FINGERPRINT_KEY, settings.METRICS_TOKEN)
+    yield from (settings.SECRET_KEY, settings.FINGERPRINT_KEY, *settings.JWT_KEYS, settings.METRICS_TOKEN)
+    yield settings.EMAIL_HOST_PASSWORD
     for database in settings.DATABASES.values():
         yield str(database.get("PASSWORD", ""))
     for url in (settings.CELERY_BROKER_URL, *(str(each.get("LOCATION", "")) for each in settings.CACHES.values())):

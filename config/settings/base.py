@@ -1,5 +1,6 @@
 """What every environment shares: one module per concern."""
 
+from config.settings.accounts import *  # noqa: F403
 from config.settings.admin import *  # noqa: F403
 from config.settings.api import *  # noqa: F403
 from config.settings.apps import *  # noqa: F403

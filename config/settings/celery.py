@@ -61,6 +61,8 @@ CELERY_BEAT_SCHEDULE = {
             "37": "outbox.archive",
         }.items()
     },
+    "billing.sweep_mail": {"task": "billing.sweep_mail", "schedule": 5.0, "options": {"expires": 5.0}},
+    "billing.forget": {"task": "billing.forget", "schedule": crontab(minute="47"), "options": {"expires": 3000.0}},
     "webhooks.inbound.sweep": {"task": "webhooks.inbound.sweep", "schedule": 1.0, "options": {"expires": 1.0}},
 }
 

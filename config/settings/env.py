@@ -15,22 +15,23 @@ import dj_database_url
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from config.settings.env_accounts import AccountEnv
+from config.settings.env_checks import MIN_SECRET_CHARACTERS, is_hard_to_guess, may_hold_files
 from config.settings.env_publishers import PublisherEnv, redis_address
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 INSECURE_KEY = "insecure-and-for-local-use-only"
+INSECURE_JWT_KEY = "insecure-jwt-key-and-for-local-use-only"
 INSECURE_WEBHOOK_SECRET = "insecure-simulator-secret"
 PRODUCTION = "config.settings.production"
 PROVIDERS = ("simulated", "manual")
-MIN_SECRET_CHARACTERS = 32
-MIN_DIFFERENT_CHARACTERS = 10
 _IS_LOCAL = os.environ.get("DJANGO_SETTINGS_MODULE", "config.settings.local") == "config.settings.local"
 
 Words = Annotated[list[str], NoDecode]
 """Written with commas between them."""
 
 
-class Env(PublisherEnv):
+class Env(AccountEnv, PublisherEnv):
     """Names are upper case in the environment: SECRET_KEY, DATABASE_URL, … An empty value is the default."""
 
     model_config = SettingsConfigDict(
@@ -46,6 +47,10 @@ class Env(PublisherEnv):
     """Signs sessions and everything else Django signs; changing it signs everybody out."""
     fingerprint_key: str = Field(default=INSECURE_KEY, repr=False)
     """Keys the fingerprints of idempotent requests; changing it makes every earlier key answer 409."""
+    jwt_signing_key: str = Field(default=INSECURE_JWT_KEY, repr=False)
+    """Signs the tokens of customers who have signed in."""
+    jwt_old_signing_keys: Words = Field(default=[], repr=False)
+    """Keys that signed before, with commas: their tokens are good until they expire. Rotate by moving the key here."""
     allowed_hosts: Words = []
     """Host names it answers to, with commas; `.example.com` is every name under it. Local: besides localhost."""
     database_url: str = Field(default=f"sqlite:///{BASE_DIR / '.local' / 'quittance.sqlite3'}", repr=False)
@@ -92,6 +97,7 @@ class Env(PublisherEnv):
     """Read by production alone, to refuse it: debug pages show settings and data to whoever makes an error."""
 
     @field_validator(
+        "jwt_old_signing_keys",
         "allowed_hosts",
         "csrf_trusted_origins",
         "providers",
@@ -149,7 +155,7 @@ class Env(PublisherEnv):
     @field_validator("data_dir")
     @classmethod
     def _is_writable_where_used(cls, value: Path, info: ValidationInfo) -> Path:
-        if not info.data.get("redis_url", "-") and not _may_hold_files(value):
+        if not info.data.get("redis_url", "-") and not may_hold_files(value):
             raise ValueError("without REDIS_URL it must be a folder that can be written")
         return value
 
@@ -159,15 +165,25 @@ class StrictEnv(Env):
 
     providers: Words = ["manual"]
 
-    @field_validator("secret_key", "fingerprint_key", "metrics_token")
+    @field_validator("secret_key", "fingerprint_key", "jwt_signing_key", "jwt_old_signing_keys", "metrics_token")
     @classmethod
-    def _is_secret(cls, value: str, info: ValidationInfo) -> str:
-        optional = info.field_name == "metrics_token"
-        if not (optional and not value) and not _is_hard_to_guess(value):
+    def _is_secret(cls, value: str | list[str], info: ValidationInfo) -> str | list[str]:
+        optional = info.field_name in ("metrics_token", "jwt_old_signing_keys")
+        found = value if isinstance(value, list) else [value]
+        if not (optional and not value) and not all(map(is_hard_to_guess, found)):
             command = "python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
             raise ValueError(f"set at least {MIN_SECRET_CHARACTERS} random characters, as from: {command}")
-        if info.field_name == "fingerprint_key" and value == info.data.get("secret_key"):
-            raise ValueError("set another value than SECRET_KEY's: one may have to change without the other")
+        if info.field_name != "metrics_token":
+            for other in ("secret_key", "fingerprint_key", "jwt_signing_key"):
+                if info.data.get(other) in found:
+                    raise ValueError(f"set another value than {other.upper()}'s: one may have to change alone")
+        return value
+
+    @field_validator("email_url", "email_from")
+    @classmethod
+    def _reaches_people(cls, value: str, info: ValidationInfo) -> str:
+        if value == cls.model_fields[str(info.field_name)].default:
+            raise ValueError("set it: customers are sent mail when they forget their password")
         return value
 
     @field_validator("allowed_hosts")
@@ -213,9 +229,9 @@ class StrictEnv(Env):
     @classmethod
     def _can_be_written(cls, value: str, info: ValidationInfo) -> str:
         data_dir = info.data.get("data_dir")
-        if not (value or data_dir is None or _may_hold_files(data_dir / "metrics")):
+        if not (value or data_dir is None or may_hold_files(data_dir / "metrics")):
             raise ValueError("set a folder that can be written, or a DATA_DIR that can: every process counts there")
-        if value and not _may_hold_files(Path(value)):
+        if value and not may_hold_files(Path(value)):
             raise ValueError("set a folder that can be written: every process counts there")
         return value
 
@@ -239,23 +255,6 @@ class StrictEnv(Env):
         if value.lower() not in {"", "0", "false", "no", "off"}:
             raise ValueError("remove it: debug pages show settings and data to whoever makes an error")
         return value
-
-
-def _may_hold_files(folder: Path) -> bool:
-    """Whether it is a folder that can be written, or can be made one; not where one may not even look."""
-    try:
-        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    except OSError:
-        return False
-    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
-
-
-def _is_hard_to_guess(value: str) -> bool:
-    return (
-        len(value) >= MIN_SECRET_CHARACTERS
-        and len(set(value)) >= MIN_DIFFERENT_CHARACTERS
-        and "insecure" not in value.lower()
-    )
 
 
 def read(kind: type[Env]) -> Env:

@@ -21,9 +21,4 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 AUTHENTICATION_BACKENDS = ["billing.backends.PasswordBackend"]
-SIGN_IN_WINDOW_SECONDS = 15 * 60
-"""Failed sign-ins are counted in windows of this length; a new one starts at zero."""
-SIGN_IN_LIMITS = {"account_and_address": 5, "address": 50, "account": 100}
-"""Failures in one window: of one address at one account, of one address, at one account. The first is what a person
-meets; the last is high, so that a stranger who knows an account's name needs twenty networks to keep its owner out."""
 TRUST_PROXY = env.trust_proxy

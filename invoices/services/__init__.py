@@ -1,11 +1,39 @@
 """Every write to customers and invoices."""
 
-from invoices.services.credit import NotEnoughCredit, credit_balance, give_credit, grant_credit, revoke_credit
-from invoices.services.customers import CustomerNotFound, create_customer, lock_customer, update_customer
-from invoices.services.issuing import NumberTaken, OrderAmountDiffers, create_invoice, issue, issue_for_order
-from invoices.services.lines import Line, NewInvoice
-from invoices.services.retry_policy import RetryPolicy
-from invoices.services.reversing import LineNotReversible, LinesReversed, ReversesTooMuch
+from invoices.services.credit import (
+    NotEnoughCredit,
+    credit_balance,
+    give_credit,
+    grant_credit,
+    revoke_credit,
+)
+from invoices.services.customers import (
+    CustomerNotFound,
+    add_customer,
+    change_customer,
+    create_customer,
+    lock_customer,
+    update_customer,
+)
+from invoices.services.issuing import (
+    NumberTaken,
+    OrderAmountDiffers,
+    create_invoice,
+    issue,
+    issue_for_order,
+)
+from invoices.services.lines import (
+    Line,
+    NewInvoice,
+)
+from invoices.services.retry_policy import (
+    RetryPolicy,
+)
+from invoices.services.reversing import (
+    LineNotReversible,
+    LinesReversed,
+    ReversesTooMuch,
+)
 from invoices.services.settling import (
     InvoiceNotFound,
     apply_money,
@@ -30,7 +58,9 @@ __all__ = [
     "OrderAmountDiffers",
     "RetryPolicy",
     "ReversesTooMuch",
+    "add_customer",
     "apply_money",
+    "change_customer",
     "create_customer",
     "create_invoice",
     "credit_balance",

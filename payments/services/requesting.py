@@ -55,6 +55,8 @@ def pay_invoice(
 
     def pay() -> Created[Payment]:
         invoice = invoices.lock_invoice(invoice_id)
+        if not actor.sees(invoice.customer_id):
+            raise invoices.InvoiceNotFound(id=invoice_id)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
 
     return _pay_once(key, pay)

@@ -228,7 +228,8 @@ def url(known_as: tuple[str, str], obj: Any, page: str = "") -> str:
 def form_of(client: Client, known_as: tuple[str, str], obj: Any) -> dict[str, str]:
     """What a browser sends for the opened form, filled in."""
     form = client.get(url(known_as, obj)).context["form"]
-    opened = {name: str(form[name].value() or "") for name in form.fields}
+    values = {name: form[name].value() for name in form.fields}
+    opened = {name: "" if value is None else str(value) for name, value in values.items()}
     return opened | ANSWERS.get(known_as, {}) | {"reason": REASON}
 
 

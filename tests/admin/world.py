@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.test import Client
 
-from billing.models import Plan, Subscription, UsageCounter, User
+from billing.models import Plan, Subscription, UsageCounter, UsageRecord, User
 from billing.tests.factories import make_plan, make_subscription
 from config.api import principals
 from config.kernel import clock
@@ -24,7 +24,7 @@ from payments.models import Payment
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
 from tests.api import ApiConsumer
 from webhooks.inbound import services as inbound
@@ -105,9 +105,11 @@ def subscribed(plan: Plan | None = None) -> Subscription:
     """A subscription that owes its first invoice, and has used something."""
     plan = plan or make_plan(features={"api_calls": {"limit": 1000}})
     subscription = make_subscription(plan, terms=None)
-    UsageCounter.objects.create(
-        subscription=subscription, feature="api_calls", period=1, used=7, created_at=clock.now()
+    now = clock.now()
+    counter = UsageCounter.objects.create(
+        subscription=subscription, feature="api_calls", period=1, used=7, created_at=now
     )  # fmt: skip
+    UsageRecord.objects.create(counter=counter, delta=7, used_after=7, actor=SOMEBODY.actor, created_at=now)
     return subscription
 
 
@@ -115,6 +117,7 @@ def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
         customer = make_customer()
+        make_method(customer)
         invoice = make_invoice(customer_id=customer.id, number=f"2026-{number}")
         make_credit(500, customer=customer)
         make_invoice(customer_id=customer.id)

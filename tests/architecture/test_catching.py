@@ -37,7 +37,7 @@ MAY_CATCH_DATABASE_ERRORS = {
     "webhooks/outbound/management/commands/resend_webhooks.py::Command.handle": "outside transactions: an exit status",
 }
 MAY_CATCH_EVERYTHING = {
-    "billing/backends.py::_raised": "a cache that is away costs the limit, not the sign-in",
+    "billing/throttling.py::Counts._raised": "a cache that is away costs the limit, not the sign-in",
     "config/celery.py::nudge": "after the commit: any failure of the broker loses a nudge, not work",
     "config/health.py::_run": "a probe in a thread of its own: whatever it raises is its component down",
     "config/observability/counters.py::_Metric._do": "what cannot be counted goes on uncounted",

@@ -45,7 +45,7 @@ ROOMS = {
     "tests",
 }
 EXTRA_ROOMS = {
-    "billing": {"authentication", "backends", "hashers"},
+    "billing": {"authentication", "backends", "hashers", "throttling", "tokens"},
     "invoices": {"ledger"},
     "outbox": {"subscribers"},
     "payments": {"providers"},

@@ -4,13 +4,15 @@ from typing import Any
 
 from invoices.models import Customer, Invoice
 from outbox.models import OutboxEvent
-from payments.models import Difference, Dispute, Payment, Receipt, Refund
+from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
+
+PAYMENTS = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
 
 
 def rows() -> dict[str, Any]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (Customer, Invoice, Payment, Receipt, Refund, Dispute, Difference, OutboxEvent, ProviderEvent)
+        for model in (*PAYMENTS, Customer, Invoice, OutboxEvent, ProviderEvent)
     }

@@ -9,9 +9,10 @@ import pytest
 from config.api.principals import system
 from config.kernel import clock, db
 from invoices.models import Invoice
+from invoices.tests.factories import make_invoice
 from payments import services
-from payments.models import Difference, Payment, Receipt, Refund
-from payments.tests.factories import make_key, make_payment
+from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
+from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
 from tests.deadlocks.rows import rows
 from tests.faults import deadlock_at, statements_counted
@@ -113,6 +114,32 @@ def _retry() -> Callable[[], object]:
     return services.retry_due
 
 
+def _attach_method() -> Callable[[], object]:
+    """As the default, in the place of another."""
+    customer = make_method().customer
+    return partial(make_method, customer, token="tok_amex", default=True)
+
+
+def _detach_method() -> Callable[[], object]:
+    return partial(services.detach_payment_method, actor=ACTOR, method_id=make_method().id)
+
+
+def _make_default() -> Callable[[], object]:
+    second = make_method(make_method().customer, token="tok_amex")
+    return partial(services.make_default, actor=ACTOR, method_id=second.id)
+
+
+def _announce_expiring() -> Callable[[], object]:
+    PaymentMethod.objects.filter(id=make_method().id).update(notice_due_at=clock.now())
+    return services.announce_expiring
+
+
+def _pay_with_default() -> Callable[[], object]:
+    invoice = make_invoice(customer_id=make_method().customer_id)
+    terms = services.PaymentTerms()
+    return partial(services.pay_invoice, actor=ACTOR, invoice_id=invoice.id, terms=terms, key=make_key())
+
+
 @pytest.fixture(autouse=True)
 def _quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(db, "BASE_BACKOFF_SECONDS", 0.0001)
@@ -130,6 +157,11 @@ PREPARED = [
     _take_back_refund,
     _close_difference,
     _retry,
+    _attach_method,
+    _detach_method,
+    _make_default,
+    _announce_expiring,
+    _pay_with_default,
 ]
 
 

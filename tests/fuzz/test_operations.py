@@ -3,7 +3,9 @@
 import pytest
 import yaml
 
-from payments.tests.factories import make_payment
+from config.kernel import clock
+from invoices.models import Customer
+from payments.tests.factories import make_method, make_payment
 from tests.api import ApiConsumer
 from tests.fuzz.attack import DOCUMENT, Report, attack
 from tests.fuzz.effort import fresh_seed
@@ -17,6 +19,9 @@ OPERATIONS = {
     for path, methods in yaml.safe_load(DOCUMENT.read_text())["paths"].items()
     for method in methods
 }
+
+EXAMPLE_CUSTOMER = "cus_01h455vb4pex5vsknk084sn02q"
+"""In the document: somebody to attach payment methods to."""
 
 MAY_FIND_NOTHING = {
     "POST /api/v1/payments/{payment_id}/confirm",
@@ -55,7 +60,9 @@ def make_work() -> None:
         make_payment(provider="manual")
         make_money()
         succeeded()
+        make_method()
         make_subscribers()
+    Customer.objects.create(id=EXAMPLE_CUSTOMER, created_at=clock.now())
 
 
 def assert_held(report: Report) -> None:

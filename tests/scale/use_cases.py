@@ -99,6 +99,24 @@ def change_a_customer() -> None:
     assert ApiConsumer().request("PATCH", f"customers/{customer.id}", {"name": "Else"}).status_code == 200
 
 
+def keep_payment_methods() -> None:
+    """A customer brings one, pays with it, has another made the default and takes the first away; some expire."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("-id")[0]
+    body = {"customer": customer.id, "payment_method": "tok_mastercard", "make_default": True}
+    answers = [api.post("payment-methods", body, key=key) for key in ("method-1", "method-1", "method-2")]
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    method = answers[0].json()["id"]
+    with plans.aside():
+        invoice = api.create_invoice(customer=customer.id)
+    assert api.post(f"invoices/{invoice['id']}/pay", {}, key="method-3").json()["attached_method"] == method
+    other = api.get(f"payment-methods?customer={customer.id}").json()["data"][-1]["id"]
+    assert api.post(f"payment-methods/{other}/default").status_code == 200
+    assert api.request("DELETE", f"payment-methods/{method}").status_code == 204
+    assert payments.announce_expiring() >= 1
+
+
 def get_one_of_each() -> None:
     """What has the longest history, as far as seeding goes."""
     with plans.aside():
@@ -229,6 +247,7 @@ USE_CASES: list[Callable[[], None]] = [
     settle_by_hand,
     hear_of_charges_by_reference,
     change_a_customer,
+    keep_payment_methods,
     get_one_of_each,
     sweep,
     refund,

@@ -115,28 +115,33 @@ class SubscriptionDetail(APIView):
         return Response(serializers.SubscriptionSerializer(found).data)
 
     @extend_schema(
-        operation_id="subscriptions_change_plan",
-        summary="Change to another plan of the family",
-        request=serializers.PlanChangeInput,
+        operation_id="subscriptions_update",
+        summary="Change to another plan of the family, or to another payment method",
+        request=serializers.SubscriptionChanges,
         responses=_SHOWN,
     )
     def patch(self, request: Request, subscription_id: str) -> Response:
-        body = serializers.PlanChangeInput(data=request.data)
+        body = serializers.SubscriptionChanges(data=request.data)
         body.is_valid(raise_exception=True)
-        data = body.validated_data
-        changed = services.change_plan(
-            actor=principal_of(request),
-            subscription_id=subscription_id,
-            plan_id=data["plan"],
-            when=data.get("when"),
-            reason=data["reason"],
-        )
+        data, actor = body.validated_data, principal_of(request)
+        if "plan" in data:
+            changed = services.change_plan(
+                actor=actor,
+                subscription_id=subscription_id,
+                plan_id=data["plan"],
+                when=data.get("when"),
+                reason=data["reason"],
+            )
+        else:
+            changed = services.change_payment_method(
+                actor=actor, subscription_id=subscription_id, terms=body.to_terms(), reason=data["reason"]
+            )
         return Response(serializers.SubscriptionSerializer(changed).data)
 
     @extend_schema(
-        operation_id="subscriptions_put_plan",
+        operation_id="subscriptions_replace",
         summary="As PATCH",
-        request=serializers.PlanChangeInput,
+        request=serializers.SubscriptionChanges,
         responses=_SHOWN,
     )
     def put(self, request: Request, subscription_id: str) -> Response:

@@ -1,4 +1,3 @@
-
 import config.kernel.fields
 import django.db.models.deletion
 import django_fsm
@@ -8,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('billing', '0001_initial'),
+        ('billing', '0002_accounts'),
         ('invoices', '0004_customer_credit'),
     ]
 
