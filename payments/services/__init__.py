@@ -81,6 +81,7 @@ from payments.services.settlement import (
 )
 from payments.services.submission import submit
 from payments.services.terms import (
+    NothingToPayWith,
     PaymentMethodNotAttached,
     PaymentMethodUnusable,
     PaymentTerms,
@@ -102,6 +103,7 @@ __all__ = [
     "NobodyToAsk",
     "NotDisposable",
     "NotManual",
+    "NothingToPayWith",
     "PaymentAlreadyLive",
     "PaymentDisputed",
     "PaymentMethodDetached",

@@ -28,6 +28,14 @@ class PaymentMethodUnusable(Invalid):
     code = "payment_method_unusable"
 
 
+class NothingToPayWith(Invalid):
+    """Send a token of the provider, such as tok_visa, or a payment method of the customer, pm_…"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = (FieldError("payment_method", "required", self.detail),)
+
+
 @dataclasses.dataclass(frozen=True)
 class PaymentTerms:
     """How to pay. `provider` is a key of settings.PROVIDERS. `payment_method` is a token of that provider, or the id of
@@ -58,8 +66,9 @@ def means_for(invoice: Invoice, terms: PaymentTerms) -> Means:
     """What `terms` come to for this invoice.
 
     Methods are read without the customer's lock, which comes before the invoice's: one that is detached at this instant
-    may still be charged once. Raises PaymentMethodNotAttached, PaymentMethodUnusable, UnknownProvider, and Invalid when
-    there is nothing to pay with.
+    may still be charged once.
+
+    Raises PaymentMethodNotAttached, PaymentMethodUnusable, UnknownProvider, NothingToPayWith.
     """
     if with_prefix("pm", [terms.payment_method]):
         return _means(_attached(invoice, terms.payment_method), terms)
@@ -71,8 +80,7 @@ def means_for(invoice: Invoice, terms: PaymentTerms) -> Means:
         return _means(default, terms)
     token = settings.DEFAULT_PAYMENT_METHOD or ""
     if provider.settles_itself and not token:
-        detail = "Send a token of the provider, such as tok_visa, or a payment method of the customer, pm_…"
-        raise Invalid(errors=(FieldError("payment_method", "required", detail),))
+        raise NothingToPayWith()
     return Means(provider, token if provider.settles_itself else "")
 
 

@@ -20,9 +20,9 @@ from invoices.tests.factories import MERCHANT_KEY, make_credit, make_customer, m
 from outbox import services as outbox
 from outbox.models import HeldEvent, OutboxEvent
 from payments import services as payments
-from payments.models import Difference, Payment, Receipt, Refund
+from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.providers import registry
-from payments.tests.factories import make_key, make_payment
+from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
 from payments.tests.simulator import connected_simulator, simulated_with
 from tests.admin.world import SOMEBODY, chief, decline, delivery, endpoint, pay, subscribed
@@ -102,6 +102,11 @@ def unapplied() -> Receipt:
     return Receipt.objects.get(payment=in_review())
 
 
+def second_method() -> PaymentMethod:
+    """Another is the default."""
+    return make_method(make_method().customer, token="tok_amex")
+
+
 def held() -> HeldEvent:
     """An event that a subscriber cannot take."""
     pay(make_invoice())
@@ -173,6 +178,8 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("payments.Payment", "refund"): lambda: pay(make_invoice()),
     ("payments.Payment", "resolve"): in_review,
     ("payments.Payment", "reconcile"): lost,
+    ("payments.PaymentMethod", "make_default"): second_method,
+    ("payments.PaymentMethod", "detach"): make_method,
     ("payments.Receipt", "dispose"): unapplied,
     ("payments.Refund", "confirm"): manual_refund,
     ("payments.Refund", "fail"): manual_refund,

@@ -1,7 +1,6 @@
 """No statement of a hot use case scans, sorts or reads the whole of a table that grows: by MariaDB's own plan."""
 
 import contextlib
-import datetime
 import functools
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from config.admin import filters
 from invoices.models import Customer, Invoice
 from outbox import services as outbox
-from payments.models import Payment, PaymentMethod
+from payments.models import Payment
 from payments.tests.simulator import connected_simulator
 from tests.fuzz.effort import EFFORTS, some_of
 from tests.scale import full, plans, use_cases
@@ -112,7 +111,6 @@ def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -
         ("payments_payment", "payments_payment_provider_ref", "provider_reference"),
         ("invoices_customer", "invoices_customer_email", "email"),
         ("outbox_outboxevent", "outbox_event_shard_position", "relay"),
-        ("payments_paymentmethod", "payments_method_notice", "expiring"),
     ],
 )
 def test_a_missing_index_is_noticed(
@@ -127,13 +125,11 @@ def test_a_missing_index_is_noticed(
     assert all(f" of {table} " in each for each in wrong)
 
 
-LONG_AGO = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)
 MISSED: dict[str, Callable[[], object]] = {
     "order_id": lambda: list(Invoice.objects.filter(order_id="order-1").order_by("-id")[:20]),
     "provider_reference": lambda: list(Payment.objects.filter(provider_reference="ch_1").order_by("-id")[:20]),
     "email": lambda: list(Customer.objects.filter(email="a@example.com").order_by("-id")[:20]),
     "relay": outbox.relay_once,
-    "expiring": lambda: list(PaymentMethod.objects.filter(notice_due_at__lte=LONG_AGO).order_by("notice_due_at")[:20]),
 }
 """Those that write nothing while there is nothing to do."""
 
