@@ -21,6 +21,7 @@ from config.admin import MadeDateFilter, ReadOnlyInline, ReasonedActionsAdmin, b
 from config.admin.dashboard import Tile, tile_of_status
 from config.admin.timeline import Item, Window, paged, window_of
 from config.kernel import clock, money
+from config.kernel.fields import by_id
 from outbox.admin import log_of_each
 
 LATE_SECONDS = 900
@@ -93,7 +94,8 @@ class PlanFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
         if not self.value():
             return queryset
-        versions = PlanVersion.objects.filter(plan=self.value()).values_list("pk", flat=True)
+        plan = by_id(Plan.objects, self.value() or "")
+        versions = PlanVersion.objects.filter(plan=plan).values_list("pk", flat=True)
         return filters.among_newest(queryset).filter(plan_version__in=list(versions))
 
 
@@ -107,15 +109,15 @@ class DueFilter(admin.SimpleListFilter):
         return filters.titled(_("due"))
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("0", _("now")), ("1", _("within a day")), ("7", _("within a week")), ("never", _("never"))]
+        return [("now", _("now")), ("day", _("within a day")), ("week", _("within a week")), ("never", _("never"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Subscription]) -> QuerySet[Subscription]:
-        if not self.value():
-            return queryset
-        newest = filters.among_newest(queryset)
         if self.value() == "never":
-            return newest.filter(due_at__isnull=True)
-        return newest.filter(due_at__lte=clock.now() + datetime.timedelta(days=int(self.value() or 0)))
+            return filters.among_newest(queryset).filter(due_at__isnull=True)
+        days = {"now": 0, "day": 1, "week": 7}.get(self.value() or "")
+        if days is None:
+            return queryset
+        return filters.among_newest(queryset).filter(due_at__lte=clock.now() + datetime.timedelta(days=days))
 
 
 @admin.register(Subscription)

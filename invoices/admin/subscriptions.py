@@ -33,6 +33,6 @@ class SubscriptionInline(ReadOnlyInline):
 
 
 def subscription_of(invoice: Invoice) -> SafeString | str:
-    """What caused it, if a subscription did. One statement."""
-    billed = SubscriptionInvoice.objects.filter(invoice=invoice).select_related("subscription").first()
+    """What caused it, if a subscription did. One statement, however often it is asked for on a page."""
+    billed: SubscriptionInvoice | None = getattr(invoice, "subscription_invoice", None)
     return looks.link(billed.subscription if billed else None)
