@@ -6,9 +6,26 @@ from billing.admin.accounts import (
     SessionAdmin,
     UserAdmin,
 )
+from billing.admin.plans import (
+    PlanAdmin,
+)
+from billing.admin.subscriptions import (
+    SubscriptionAdmin,
+    attention_subscriptions,
+)
 from billing.admin.usage import (
     UsageCounterAdmin,
     UsageRecordAdmin,
 )
 
-__all__ = ["ApiKeyAdmin", "GroupAdmin", "SessionAdmin", "UsageCounterAdmin", "UsageRecordAdmin", "UserAdmin"]
+__all__ = [
+    "ApiKeyAdmin",
+    "GroupAdmin",
+    "PlanAdmin",
+    "SessionAdmin",
+    "SubscriptionAdmin",
+    "UsageCounterAdmin",
+    "UsageRecordAdmin",
+    "UserAdmin",
+    "attention_subscriptions",
+]

@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('plan_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.planversion')),
             ],
             options={
-                'permissions': [('cancel_subscription', 'Can cancel subscriptions and take that back'), ('change_plan_of_subscription', 'Can change the plan of subscriptions')],
+                'permissions': [('cancel_subscription', 'Can cancel subscriptions and take that back'), ('change_plan_of_subscription', 'Can change the plan of subscriptions'), ('pay_subscription', 'Can have subscriptions paid'), ('take_up_subscription', 'Can have done now what is due for subscriptions')],
                 'abstract': False,
             },
         ),
@@ -164,6 +164,10 @@ class Migration(migrations.Migration):
             model_name='subscription',
             index=models.Index(fields=['status', 'id'], name='billing_subscription_status_id'),
         ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['plan_version', 'status', 'id'], name='billing_subscription_plan'),
+        ),
         migrations.AddConstraint(
             model_name='subscription',
             constraint=models.UniqueConstraint(fields=('idempotency_owner', 'idempotency_operation', 'idempotency_key_digest'), name='billing_subscription_idempotency_key'),
@@ -182,7 +186,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('live_family', models.F('family')), ('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid'))), models.Q(models.Q(('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid')), _negated=True), ('due_at__isnull', True), ('ended_at__isnull', False), ('live_family__isnull', True)), _connector='OR'), name='billing_subscription_live'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('live_family', models.F('family')), ('live_family__isnull', False), ('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid'))), models.Q(models.Q(('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid')), _negated=True), ('due_at__isnull', True), ('ended_at__isnull', False), ('live_family__isnull', True)), _connector='OR'), name='billing_subscription_live'),
         ),
         migrations.AddConstraint(
             model_name='subscription',

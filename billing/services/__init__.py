@@ -23,6 +23,7 @@ from billing.services.canceling import (
     reactivate_subscription,
 )
 from billing.services.changing import (
+    CHANGEABLE,
     CurrencyDiffers,
     OtherFamily,
     RenewalUnderWay,
@@ -54,6 +55,7 @@ from billing.services.passwords import (
 from billing.services.paying import (
     NothingDue,
     change_payment_method,
+    check_payable,
     pay_subscription,
 )
 from billing.services.plans import (
@@ -69,7 +71,10 @@ from billing.services.plans import (
     update_plan,
 )
 from billing.services.renewing import (
+    NotDue,
+    check_due,
     renew_due,
+    take_up,
 )
 from billing.services.sessions import (
     SessionAlreadyEnded,
@@ -106,6 +111,7 @@ from billing.services.using import (
 )
 
 __all__ = [
+    "CHANGEABLE",
     "DEFAULT_FAMILY",
     "MAX_DELTA",
     "MAX_GRACE_DAYS",
@@ -124,6 +130,7 @@ __all__ = [
     "NewSubscription",
     "NoSubscription",
     "NoTrial",
+    "NotDue",
     "NotScheduled",
     "NothingDue",
     "OtherFamily",
@@ -149,6 +156,8 @@ __all__ = [
     "change_password",
     "change_payment_method",
     "change_plan",
+    "check_due",
+    "check_payable",
     "create_api_key",
     "create_plan",
     "find_plan",
@@ -175,6 +184,7 @@ __all__ = [
     "start_trial",
     "subscribe",
     "sweep_mail",
+    "take_up",
     "update_plan",
     "usage_of",
     "use",

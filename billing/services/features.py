@@ -15,7 +15,7 @@ MAX_USED = 10**18
 MAX_UNITS = 2**31 - 1
 """What the quantity of an invoice's line takes."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_SIZE = re.compile(r"(\d{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _BYTES = {
     "B": 1,
     "kB": 10**3,

@@ -15,11 +15,18 @@ from billing.services import canceling, charging, locks, metering, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
+from config.kernel.errors import Conflict
 from invoices.models import Invoice
 from invoices.services import Line
 from payments.services.sweeping import take_up_each
 
 ACTOR = system("billing.renew")
+
+
+class NotDue(Conflict):
+    """Nothing is due to happen to subscription {subscription_id} by itself now."""
+
+    code = "not_due"
 
 
 def renew_due(*, budget_seconds: float = settings.RENEWAL_TASK_SECONDS) -> int:
@@ -55,74 +62,97 @@ def take_step(subscription_id: str) -> bool:
     subscription = locks.try_lock(subscription_id)
     if subscription is None:
         return False
-    now = clock.now()
-    if subscription.due_at is not None and subscription.due_at <= now:
+    if _is_due(subscription):
         with correlation.bind(correlation.accept_or_new(None), subscription_id=subscription.id):
-            _advance(subscription, now)
+            _advance(subscription, ACTOR, "")
     return True
 
 
-def _advance(subscription: Subscription, now: datetime.datetime) -> None:
+@db.transaction(idempotent=False)
+def take_up(*, actor: Principal, subscription_id: str, reason: str) -> Subscription:
+    """Do what is due for one subscription now, at most one thing. Raises SubscriptionNotFound, NotDue."""
+    subscription = locks.lock(subscription_id, actor)
+    check_due(subscription)
+    _advance(subscription, actor, reason)
+    return subscription
+
+
+def check_due(subscription: Subscription) -> None:
+    """Raises NotDue."""
+    if not _is_due(subscription):
+        raise NotDue(subscription_id=subscription.id)
+
+
+def _is_due(subscription: Subscription) -> bool:
+    return subscription.due_at is not None and subscription.due_at <= clock.now()
+
+
+def _advance(subscription: Subscription, actor: Principal, reason: str) -> None:
+    """`reason` is that of whoever had it done; otherwise each step gives its own."""
     if subscription.status == SubscriptionStatus.PENDING:
-        _expire_unpaid(subscription)
-    elif subscription.status == SubscriptionStatus.PAST_DUE and moving.grace_ends_at(subscription) <= now:
-        _end_grace(subscription)
+        _expire_unpaid(subscription, actor, reason)
+    elif subscription.status == SubscriptionStatus.PAST_DUE and moving.grace_ends_at(subscription) <= clock.now():
+        _end_grace(subscription, actor, reason)
     elif subscription.cancels_at_period_end:
-        canceling.end_now(subscription, actor=ACTOR, reason=subscription.cancel_reason)
+        canceling.end_now(subscription, actor=actor, reason=reason or subscription.cancel_reason)
     elif subscription.period == 0:
-        _end_trial(subscription)
+        _end_trial(subscription, actor, reason)
     else:
-        _renew(subscription)
+        _renew(subscription, actor, reason)
 
 
-def _expire_unpaid(subscription: Subscription) -> None:
+def _expire_unpaid(subscription: Subscription, actor: Principal, reason: str) -> None:
     """Its first invoice was not paid in time, and nobody owes it any more; unless a payment is just under way."""
     if charging.owed(subscription) is None:
         _wait(subscription)
         return
-    charging.void_owed(subscription, actor=ACTOR, reason="the subscription has expired")
-    moving.expire(subscription, actor=ACTOR, reason="the first invoice was not paid in time")
+    charging.void_owed(subscription, actor=actor, reason=reason or "the subscription has expired")
+    moving.expire(subscription, actor=actor, reason=reason or "the first invoice was not paid in time")
 
 
-def _end_grace(subscription: Subscription) -> None:
+def _end_grace(subscription: Subscription, actor: Principal, reason: str) -> None:
     if charging.owed(subscription) is None:
         _wait(subscription)
     else:
-        moving.end_grace(subscription, actor=ACTOR)
+        moving.end_grace(subscription, actor=actor, reason=reason)
 
 
-def _end_trial(subscription: Subscription) -> None:
+def _end_trial(subscription: Subscription, actor: Principal, reason: str) -> None:
     """It becomes a paid one as soon as its first invoice is paid, or ends where there is nothing to pay with."""
     if subscription.plan_version.amount and charging.terms_of(subscription) is None:
         metering.close_period(subscription)
-        moving.expire(subscription, actor=ACTOR, reason="the trial has ended with nothing to pay with")
+        moving.expire(subscription, actor=actor, reason=reason or "the trial has ended with nothing to pay with")
         return
-    invoice = convert(subscription, actor=ACTOR)
-    charging.charge(subscription, invoice, actor=ACTOR, reason="the trial has ended")
+    invoice = convert(subscription, actor=actor, reason=reason)
+    charging.charge(subscription, invoice, actor=actor, reason=reason or "the trial has ended")
 
 
-def convert(subscription: Subscription, *, actor: Principal) -> Invoice:
+def convert(subscription: Subscription, *, actor: Principal, reason: str = "") -> Invoice:
     """Requires its lock. Its trial is over, its first period begins: the invoice of that, not yet charged."""
     metering.close_period(subscription)
-    return _begin_period(subscription, [], events.SubscriptionConverted, actor)
+    return _begin_period(subscription, [], events.SubscriptionConverted, actor, reason)
 
 
-def _renew(subscription: Subscription) -> None:
+def _renew(subscription: Subscription, actor: Principal, reason: str) -> None:
     """The next period begins, of the plan it changes to, and is billed with what the last one used over its limits."""
     over = metering.close_period(subscription)
     charging.change_to_next_plan(subscription)
-    invoice = _begin_period(subscription, over, events.SubscriptionRenewed, ACTOR)
-    charging.charge(subscription, invoice, actor=ACTOR, reason=f"period {subscription.period}")
+    invoice = _begin_period(subscription, over, events.SubscriptionRenewed, actor, reason)
+    charging.charge(subscription, invoice, actor=actor, reason=reason or f"period {subscription.period}")
 
 
 def _begin_period(
-    subscription: Subscription, over: list[Line], event: type[events.BilledSubscriptionEvent], actor: Principal
+    subscription: Subscription,
+    over: list[Line],
+    event: type[events.BilledSubscriptionEvent],
+    actor: Principal,
+    reason: str,
 ) -> Invoice:
     period = charging.following_period(subscription)
     charging.enter(subscription, period)
     lines = [charging.plan_line(subscription), *over]
     invoice = charging.bill(subscription, lines=lines, period=period.number, actor=actor)
-    moving.note(subscription, event, actor=actor, invoice=invoice.id)
+    moving.note(subscription, event, actor=actor, reason=reason, invoice=invoice.id)
     return invoice
 
 

@@ -31,6 +31,7 @@ ADMIN_ATTENTION = {
     "webhooks.outbound.admin.attention_deliveries": "outbound.view_delivery",
     "webhooks.outbound.admin.attention_endpoints": "outbound.view_endpoint",
     "invoices.admin.attention": "invoices.view_invoice",
+    "billing.admin.attention_subscriptions": "billing.view_subscription",
 }
 """Whoever has tiles on the first page → the permission to see them."""
 
@@ -88,6 +89,13 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Customers"), "group", "invoices", "customer"),
                     _page(_("Invoice lines"), "list", "invoices", "invoiceline"),
                     _page(_("Credit entries"), "redeem", "invoices", "creditentry"),
+                ],
+            },
+            {
+                "title": _("Subscriptions"),
+                "items": [
+                    _page(_("Subscriptions"), "autorenew", "billing", "subscription"),
+                    _page(_("Plans"), "sell", "billing", "plan"),
                 ],
             },
             {

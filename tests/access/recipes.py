@@ -35,12 +35,13 @@ OF_EVERYBODY = {"plans_list", "plans_retrieve"}
 class Recipe:
     """`make(customer_id)` makes something of that customer's, or of nobody's for None, and returns its id.
 
-    The id goes into the path where the path has a place for one, and into `body(id)`. One that `asks_provider` takes a
+    The id goes into the path where the path has a place for one, into `body(id)` and into `query(id)`. One that `asks_provider` takes a
     simulator.
     """
 
     make: Callable[[str | None], str]
     body: Callable[[str], dict[str, Any]] = lambda id: {}
+    query: Callable[[str], str] = lambda id: ""
     asks_provider: bool = False
 
 
@@ -84,6 +85,13 @@ def ending(customer_id: str | None) -> str:
     return id
 
 
+def user(customer_id: str | None) -> str:
+    """Whoever it is, served by a subscription with something to use."""
+    owner = Customer.objects.get(id=customer(customer_id))
+    make_active(make_plan(features={"api_calls": {"limit": 10}}), customer=owner)
+    return owner.id
+
+
 def subscriber(customer_id: str | None) -> str:
     """Whoever it is, beside a plan with a trial."""
     make_plan(5000, name="Pro", trial_days=14)
@@ -120,6 +128,9 @@ RECIPES = {
     "subscriptions_cancel": Recipe(subscription),
     "subscriptions_reactivate": Recipe(ending),
     "customers_retrieve": Recipe(customer),
+    "usage_use": Recipe(user, body=lambda id: {"customer": id, "feature_name": "api_calls", "delta": 1}),
+    "usage_me": Recipe(user, query=lambda id: f"?customer={id}"),
+    "usage_limits": Recipe(user, query=lambda id: f"?customer={id}"),
     "invoices_list": Recipe(invoice),
     "invoices_retrieve": Recipe(invoice),
     "invoices_pay": Recipe(invoice, body=lambda id: {"payment_method": "tok_visa"}),

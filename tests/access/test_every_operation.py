@@ -28,7 +28,8 @@ WITH_RECIPES = [each for each in FOR_CUSTOMERS if each.id in RECIPES]
 def ask(who: ApiConsumer, operation: Operation, recipe: Recipe, id: str) -> Any:
     """Do with `id` what the operation is for."""
     with connected_simulator(timeout_seconds=5) if recipe.asks_provider else contextlib.nullcontext():
-        return who.request(operation.method, operation.at(id), recipe.body(id), Idempotency_Key=uuid.uuid4().hex)
+        path = operation.at(id) + recipe.query(id)
+        return who.request(operation.method, path, recipe.body(id), Idempotency_Key=uuid.uuid4().hex)
 
 
 def without_id(answer: Any, id: str) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.test import Client
 
-from billing.models import User
-from billing.tests.factories import make_active
+from billing.models import Plan, Subscription, UsageCounter, UsageRecord, User
+from billing.tests.factories import make_active, make_plan, make_subscription
 from billing.tests.usage import metered, use
 from config.api import principals
 from config.kernel import clock
@@ -102,6 +102,18 @@ def settle(number: int) -> None:
     core.close()
 
 
+def subscribed(plan: Plan | None = None) -> Subscription:
+    """A subscription that owes its first invoice, and has used something."""
+    plan = plan or make_plan(features={"api_calls": {"limit": 1000}})
+    subscription = make_subscription(plan, terms=None)
+    now = clock.now()
+    counter = UsageCounter.objects.create(
+        subscription=subscription, feature="api_calls", period=1, used=7, created_at=now
+    )  # fmt: skip
+    UsageRecord.objects.create(counter=counter, delta=7, used_after=7, actor=SOMEBODY.actor, created_at=now)
+    return subscription
+
+
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
@@ -123,6 +135,7 @@ def fill(times: int = 1) -> None:
         use_up()
         ApiConsumer()
         SignedIn()
+        subscribed()
     outbox.drain()
 
 
