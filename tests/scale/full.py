@@ -8,6 +8,7 @@ from config.volume import seeding
 from config.volume.seeding import Plan
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
+from tests.scale import used
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.outbound.models import Attempt, Delivery, Endpoint
 from webhooks.outbound.states import DeliveryStatus, EndpointStatus
@@ -16,13 +17,14 @@ INVOICES = CUSTOMERS = 2000
 
 
 def fill() -> None:
-    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries."""
+    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries, usage."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
     _replay()
     _park()
     _subscribe()
+    used.fill()
     seeding.analyze()
 
 

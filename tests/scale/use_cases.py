@@ -216,6 +216,20 @@ def archive() -> None:
     assert outbox.find(event.id) == OutboxEvent.objects.get(id=event.id)
 
 
+def use_what_a_plan_holds() -> None:
+    """Of a counter that is there, twice with one key; of one that is not; over the limit; and what there is to use."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("id")[0].id
+    for feature, delta, status in (("api_calls", 2, 201), ("storage", 1, 201), ("api_calls", 1000, 409)):
+        body = {"feature_name": feature, "delta": delta, "customer": customer}
+        assert api.post("usage/use", body, key=f"{feature}-{delta}").status_code == status
+    repeated = {"feature_name": "api_calls", "delta": 2, "customer": customer}
+    assert api.post("usage/use", repeated, key="api_calls-2").status_code == 200
+    for path in ("me", "limits"):
+        assert len(api.get(f"usage/{path}?customer={customer}").json()["data"]) == 2
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -238,6 +252,7 @@ USE_CASES: list[Callable[[], None]] = [
     replay,
     look_at_deliveries_and_send_them_again,
     archive,
+    use_what_a_plan_holds,
     watch,
 ]
 
@@ -283,6 +298,8 @@ def _value(rows: QuerySet[Any], each: Any) -> str:
     row = rows[rows.count() // 2]
     for name in field.split("__"):
         row = getattr(row, name)
+    if isinstance(row, bool):
+        return str(row).lower()
     return row.isoformat() if isinstance(row, datetime.datetime) else str(row)
 
 
