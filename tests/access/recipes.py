@@ -35,8 +35,8 @@ OF_EVERYBODY = {"plans_list", "plans_retrieve"}
 class Recipe:
     """`make(customer_id)` makes something of that customer's, or of nobody's for None, and returns its id.
 
-    The id goes into the path where the path has a place for one, into `body(id)` and into `query(id)`. One that `asks_provider` takes a
-    simulator.
+    The id goes into the path where the path has a place for one, into `body(id)` and into `query(id)`. One that
+    `asks_provider` takes a simulator.
     """
 
     make: Callable[[str | None], str]

@@ -9,7 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 
+from billing.models import UsageRecord
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
 from config.api.principals import system
 from config.kernel import db
 from invoices.models import CreditEntry, Customer, Invoice
@@ -167,6 +171,28 @@ def _second_capture(api: ApiConsumer) -> Callable[[], Any]:
     return lambda: send(event)
 
 
+def _use(api: ApiConsumer) -> Callable[[], Any]:
+    """With a key, of a counter that is there; it comes near its limit."""
+    subscription = make_active(metered(10))
+    use(subscription, 7)
+    body = {"feature_name": "api_calls", "delta": 1, "customer": subscription.customer_id}
+    return lambda: api.post("usage/use", body, key=uuid.uuid4().hex)
+
+
+def _use_first(api: ApiConsumer) -> Callable[[], Any]:
+    """Its counter is made."""
+    body = {"feature_name": "api_calls", "delta": 10, "customer": make_active(metered(10)).customer_id}
+    return lambda: api.post("usage/use", body)
+
+
+def _use_stands(response: Any) -> None:
+    said = response.json()
+    record = UsageRecord.objects.select_related("counter").get(id=said["id"])
+    assert (record.used_after, record.counter.used) == (said["current_usage"], said["current_usage"])
+    assert UsageRecord.objects.filter(counter=record.counter).aggregate(sum=Sum("delta"))["sum"] == record.used_after
+    assert OutboxEvent.objects.filter(aggregate_id=record.counter_id).count() == record.counter.event_sequence > 0
+
+
 def _customer_stands(response: Any) -> None:
     customer = response.json()
     assert Customer.objects.get(id=customer["id"]).name == customer["name"]
@@ -208,6 +234,8 @@ USE_CASES = {
     "pay order": UseCase(_pay_order, _payment_stands),
     "confirm": UseCase(_confirm, _payment_stands),
     "fail": UseCase(_fail, _payment_stands),
+    "use": UseCase(_use, _use_stands),
+    "first use": UseCase(_use_first, _use_stands),
     "webhook: capture": UseCase(_capture, _event_stands),
     "webhook: decline": UseCase(_decline, _event_stands),
     "webhook: late capture": UseCase(_late_capture, _event_stands),

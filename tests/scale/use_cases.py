@@ -274,6 +274,20 @@ def customers_come() -> None:
     assert billing.forget_sessions() + billing.forget_mail() == 0
 
 
+def use_what_a_plan_holds() -> None:
+    """Of a counter that is there, twice with one key; of one that is not; over the limit; and what there is to use."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("id")[0].id
+    for feature, delta, status in (("api_calls", 2, 201), ("storage", 1, 201), ("api_calls", 1000, 409)):
+        body = {"feature_name": feature, "delta": delta, "customer": customer}
+        assert api.post("usage/use", body, key=f"{feature}-{delta}").status_code == status
+    repeated = {"feature_name": "api_calls", "delta": 2, "customer": customer}
+    assert api.post("usage/use", repeated, key="api_calls-2").status_code == 200
+    for path in ("me", "limits"):
+        assert len(api.get(f"usage/{path}?customer={customer}").json()["data"]) == 2
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -299,6 +313,7 @@ USE_CASES: list[Callable[[], None]] = [
     look_at_deliveries_and_send_them_again,
     archive,
     customers_come,
+    use_what_a_plan_holds,
     watch,
 ]
 
@@ -346,6 +361,8 @@ def _value(rows: QuerySet[Any], each: Any) -> str:
     row = rows[rows.count() // 2]
     for name in field.split("__"):
         row = getattr(row, name)
+    if isinstance(row, bool):
+        return str(row).lower()
     return row.isoformat() if isinstance(row, datetime.datetime) else str(row)
 
 
