@@ -186,7 +186,7 @@ def _beside_fields(error: Invalid) -> ValidationError:
     for each in error.errors:
         field, _, part = each.field.partition(".")
         said.setdefault(field, []).append(f"{part}: {each.detail}" if part else each.detail)
-    return ValidationError(said)  # type: ignore[arg-type]
+    return ValidationError(said)
 
 
 def _retire(plan: Plan, actor: Principal, reason: str) -> Said:

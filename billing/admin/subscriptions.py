@@ -122,7 +122,7 @@ class DueFilter(admin.SimpleListFilter):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReasonedActionsAdmin):
-    list_display = ["id", "customer", "plan", "status", "price", "period", "due_at", "ends", "created_at"]
+    list_display = ["id", "customer", "plan_and_price", "status", "period", "due_at", "ends"]
     list_filter = ["status", PlanFilter, DueFilter, "cancels_at_period_end", ("created_at", MadeDateFilter)]
     list_select_related = ["plan_version__plan"]
     search_fields = ["customer__email__exact"]
@@ -182,9 +182,15 @@ class SubscriptionAdmin(ReasonedActionsAdmin):
     def price(self, subscription: Subscription) -> str:
         return price(subscription.plan_version)
 
-    @admin.display(description=_("ends with its period"), boolean=True)
-    def ends(self, subscription: Subscription) -> bool:
-        return subscription.cancels_at_period_end
+    @admin.display(description=_("plan"))
+    def plan_and_price(self, subscription: Subscription) -> SafeString:
+        """What a list says of it: the plan, and what it costs."""
+        version = subscription.plan_version
+        return format_html('<span class="q-offer">{}<br>{}</span>', _linked(version), price(version))
+
+    @admin.display(description=_("then"))
+    def ends(self, subscription: Subscription) -> SafeString | str:
+        return looks.label("canceled", gettext("ends")) if subscription.cancels_at_period_end else "-"
 
     @admin.display(description=_("changes to"))
     def changes_to(self, subscription: Subscription) -> SafeString | str:
