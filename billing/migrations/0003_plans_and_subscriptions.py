@@ -126,6 +126,8 @@ class Migration(migrations.Migration):
                 ('id', config.kernel.fields.PrefixedIdField(editable=False, prefix='use', primary_key=True, serialize=False)),
                 ('delta', models.PositiveBigIntegerField()),
                 ('used_after', models.PositiveBigIntegerField()),
+                ('limit', models.PositiveBigIntegerField(help_text='Empty where there was none.', null=True)),
+                ('resets_at', models.DateTimeField(help_text='When the period was to end.')),
                 ('actor', config.kernel.fields.ExactCharField(max_length=200)),
                 ('created_at', models.DateTimeField()),
                 ('counter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='records', to='billing.usagecounter')),

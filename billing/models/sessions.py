@@ -23,8 +23,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
         return self.filter(revoked_at=None, expires_at__gt=now)
 
     def with_user(self) -> "SessionQuerySet":
-        """With what of their users decides whether they open the API."""
-        return self.annotate(customer_id=models.F("user__customer_id"), is_of_active_user=models.F("user__is_active"))
+        """Annotate `customer_id` and `is_of_active_user`, which decide whether they open the API."""
+        return self.annotate(  # type: ignore[no-redef]
+            customer_id=models.F("user__customer_id"), is_of_active_user=models.F("user__is_active")
+        )
 
 
 class Session(models.Model):

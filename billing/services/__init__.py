@@ -85,6 +85,11 @@ from billing.services.sessions import (
     sign_in,
     sign_out,
 )
+from billing.services.standing import (
+    Standing,
+    limits_of,
+    usage_of,
+)
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -93,10 +98,22 @@ from billing.services.subscribing import (
     start_trial,
     subscribe,
 )
+from billing.services.using import (
+    MAX_DELTA,
+    FeatureNotMetered,
+    InvalidDelta,
+    NoSubscription,
+    SubscriptionNotServed,
+    UnknownFeature,
+    UsageLimitExceeded,
+    UsageTooLarge,
+    use,
+)
 
 __all__ = [
     "CHANGEABLE",
     "DEFAULT_FAMILY",
+    "MAX_DELTA",
     "MAX_GRACE_DAYS",
     "MAX_TRIAL_DAYS",
     "AlreadySubscribed",
@@ -105,10 +122,13 @@ __all__ = [
     "CancelScheduled",
     "CreatedApiKey",
     "CurrencyDiffers",
+    "FeatureNotMetered",
     "InvalidApiKey",
+    "InvalidDelta",
     "InvalidPlan",
     "InvalidResetToken",
     "NewSubscription",
+    "NoSubscription",
     "NoTrial",
     "NotDue",
     "NotScheduled",
@@ -122,8 +142,13 @@ __all__ = [
     "SamePlan",
     "SessionAlreadyEnded",
     "SessionNotFound",
+    "Standing",
     "SubscriptionNotFound",
+    "SubscriptionNotServed",
     "TrialUsed",
+    "UnknownFeature",
+    "UsageLimitExceeded",
+    "UsageTooLarge",
     "WeakPassword",
     "When",
     "WrongPassword",
@@ -141,6 +166,7 @@ __all__ = [
     "forget_mail",
     "forget_sessions",
     "hash_secret",
+    "limits_of",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
@@ -160,4 +186,6 @@ __all__ = [
     "sweep_mail",
     "take_up",
     "update_plan",
+    "usage_of",
+    "use",
 ]

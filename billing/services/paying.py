@@ -63,7 +63,7 @@ def change_payment_method(
     """What is due later is paid with `terms`; without any, with the customer's default method.
 
     What was declined before is tried again with what it was tried with: `pay_subscription` pays that with another.
-    Raises SubscriptionNotFound, and ForbiddenTransition once it has ended.
+    Raises SubscriptionNotFound, what `payments.means_for` does, and ForbiddenTransition once it has ended.
     """
     subscription = locks.lock(subscription_id, actor)
     if subscription.ended_at is not None:
@@ -73,6 +73,8 @@ def change_payment_method(
             status=subscription.status,
             id=subscription.id,
         )
+    if terms != PaymentTerms():
+        payments.means_for(subscription.customer_id, terms)
     _keep(subscription, provider=terms.provider, payment_method=terms.payment_method, actor=actor, reason=reason)
     return subscription
 

@@ -136,11 +136,7 @@ def convert(subscription: Subscription, *, actor: Principal, reason: str = "") -
 def _renew(subscription: Subscription, actor: Principal, reason: str) -> None:
     """The next period begins, of the plan it changes to, and is billed with what the last one used over its limits."""
     over = metering.close_period(subscription)
-    following = subscription.next_plan_version
-    if following is not None:
-        if following.cycle != subscription.plan_version.cycle:
-            moving.anchor(subscription, at=subscription.period_ends_at)
-        subscription.plan_version, subscription.next_plan_version = following, None
+    charging.change_to_next_plan(subscription)
     invoice = _begin_period(subscription, over, events.SubscriptionRenewed, actor, reason)
     charging.charge(subscription, invoice, actor=actor, reason=reason or f"period {subscription.period}")
 

@@ -115,6 +115,13 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Usage"),
+                "items": [
+                    _page(_("Usage"), "speed", "billing", "usagecounter"),
+                    _page(_("Uses"), "timeline", "billing", "usagerecord"),
+                ],
+            },
+            {
                 "title": _("Messages"),
                 "items": [
                     _page(_("Provider events"), "move_to_inbox", "inbound", "providerevent"),
@@ -132,6 +139,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Access"),
                 "items": [
                     _page(_("Users"), "person", "billing", "user"),
+                    _page(_("Sessions"), "devices", "billing", "session"),
                     _page(_("Groups"), "groups", "auth", "group"),
                     _page(_("API keys"), "key", "billing", "apikey"),
                 ],

@@ -70,7 +70,10 @@ class CreditInput(InputSerializer):
 
 
 class CreditSerializer(OutputSerializer[CreditEntry]):
-    """A change of a customer's credit: `amount` is negative where credit was applied to an invoice, or revoked."""
+    """A change of a customer's credit: `amount` is negative where credit was applied to an invoice, or revoked.
+
+    `balance` is what the customer had in that currency right after it.
+    """
 
     id = serializers.CharField(read_only=True)
     customer = serializers.CharField(source="customer_id", read_only=True)
@@ -80,10 +83,11 @@ class CreditSerializer(OutputSerializer[CreditEntry]):
         allow_null=True,
         help_text="What it was applied to, returned from or carried over from; null where it was granted or revoked.",
     )
+    balance = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = CreditEntry
-        fields = ["id", "customer", "kind", "amount", "currency", "invoice", "reason", "created_at"]
+        fields = ["id", "customer", "kind", "amount", "balance", "currency", "invoice", "reason", "created_at"]
         read_only_fields = fields
 
 

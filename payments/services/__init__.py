@@ -86,6 +86,7 @@ from payments.services.terms import (
     PaymentMethodUnusable,
     PaymentTerms,
     default_payment_method,
+    means_for,
 )
 
 __all__ = [
@@ -151,6 +152,7 @@ __all__ = [
     "find_payment_method",
     "find_spoken_of",
     "make_default",
+    "means_for",
     "pay_invoice",
     "pay_order",
     "recent_window",

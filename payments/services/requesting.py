@@ -103,7 +103,7 @@ def _pay(
     reason: str = "",
 ) -> Created[Payment]:
     _check_payable(invoice, amount, currency)
-    means = means_for(invoice, terms)
+    means = means_for(invoice.customer_id, terms)
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, means=means, key=key))
     if created.is_new:
         _begin(invoice=invoice, payment=created.row, actor=actor, reason=reason)

@@ -27,6 +27,11 @@ class Operation:
         return "{" in self.path
 
     @property
+    def is_plain_list(self) -> bool:
+        """Whether it lists what whoever asks may see, of whatever it belongs to."""
+        return self.is_list and not self.names_something
+
+    @property
     def is_for_customers(self) -> bool:
         """Whether its view lets customers do it."""
         view: Any = resolve(self.at("x", full=True)).func

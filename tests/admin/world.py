@@ -12,7 +12,8 @@ from django.db.models import Q
 from django.test import Client
 
 from billing.models import Plan, Subscription, UsageCounter, UsageRecord, User
-from billing.tests.factories import make_plan, make_subscription
+from billing.tests.factories import make_active, make_plan, make_subscription
+from billing.tests.usage import metered, use
 from config.api import principals
 from config.kernel import clock
 from invoices.models import Invoice
@@ -26,7 +27,7 @@ from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
 from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
@@ -131,9 +132,17 @@ def fill(times: int = 1) -> None:
         Group.objects.create(name=f"Accounting {number}")
         settle(number)
         archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
+        use_up()
         ApiConsumer()
+        SignedIn()
         subscribed()
     outbox.drain()
+
+
+def use_up() -> None:
+    """All that a subscription allows."""
+    subscription = make_active(metered(3))
+    use(subscription, 3)
 
 
 def archive(invoice: Invoice, ping: Delivery) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from invoices.models import Customer, Invoice
+from billing.models import Mail, Session, User
+from invoices.models import CreditEntry, Customer, Entry, Invoice
 from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
@@ -14,5 +15,5 @@ def rows() -> dict[str, Any]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (*PAYMENTS, Customer, Invoice, OutboxEvent, ProviderEvent)
+        for model in (*PAYMENTS, Customer, Invoice, CreditEntry, Entry, OutboxEvent, ProviderEvent, User, Session, Mail)
     }

@@ -9,7 +9,8 @@ import pytest
 from config.api.principals import system
 from config.kernel import clock, db
 from invoices.models import Invoice
-from invoices.tests.factories import make_invoice
+from invoices.services import Line
+from invoices.tests.factories import issue, make_credit, make_customer, make_invoice
 from payments import services
 from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.tests.factories import make_key, make_method, make_payment
@@ -109,6 +110,19 @@ def _close_difference() -> Callable[[], object]:
     return partial(services.close_difference, actor=ACTOR, difference_id=make_difference().id, reason="settled")
 
 
+def _issue_with_credit() -> Callable[[], object]:
+    """Billing's step: a line is taken back, and what is left of it is applied by the next one."""
+    customer = make_credit(700).customer
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=900), Line(unit_amount=-400, reverses=line))
+
+
+def _carry_over() -> Callable[[], object]:
+    customer = make_customer()
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=-400, reverses=line))
+
+
 def _retry() -> Callable[[], object]:
     _declined()
     return services.retry_due
@@ -156,6 +170,8 @@ PREPARED = [
     _fail_refund,
     _take_back_refund,
     _close_difference,
+    _issue_with_credit,
+    _carry_over,
     _retry,
     _attach_method,
     _detach_method,
@@ -170,17 +186,17 @@ def test_one_deadlock_anywhere_in_a_service_is_retried_whole(prepare: Callable[[
     """Whatever statement is the victim: no error, and as many rows and events made and changed as without it."""
     act = prepare()
     with statements_counted() as usual:
-        expected = _done_by(act)
+        expected = done_by(act)
     assert usual.seen >= 2
     for n in range(1, usual.seen + 1):
         act = prepare()
         with deadlock_at(n) as faults:
-            done = _done_by(act)
+            done = done_by(act)
         assert (done, faults.faults) == (expected, 1), (n, faults.failed)
     check_invariants()
 
 
-def _done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
+def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
     """How many rows `act` made and how many it changed, by table."""
     before = rows()
     act()

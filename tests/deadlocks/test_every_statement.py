@@ -12,7 +12,7 @@ import pytest
 
 from config.api.principals import system
 from config.kernel import db
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Invoice
 from outbox import services as outbox
 from outbox.models import OutboxEvent
 from payments import services
@@ -47,6 +47,33 @@ def _change_customer(api: ApiConsumer) -> Callable[[], Any]:
 
 def _create_invoice(api: ApiConsumer) -> Callable[[], Any]:
     return lambda: api.post("invoices", {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _credit(api: ApiConsumer) -> str:
+    """A customer with some."""
+    customer: str = api.post("customers", {"name": "Ada"}).json()["id"]
+    assert api.post(f"customers/{customer}/credits", {"amount": 300, "currency": "EUR"}).status_code == 201
+    return customer
+
+
+def _grant_credit(api: ApiConsumer) -> Callable[[], Any]:
+    customer = _credit(api)
+    return lambda: api.post(f"customers/{customer}/credits", {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _revoke_credit(api: ApiConsumer) -> Callable[[], Any]:
+    path = f"customers/{_credit(api)}/credits/revoke"
+    return lambda: api.post(path, {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _create_invoice_with_credit(api: ApiConsumer) -> Callable[[], Any]:
+    body = {"amount": 300, "currency": "EUR", "customer": _credit(api)}
+    return lambda: api.post("invoices", body, key=uuid.uuid4().hex)
+
+
+def _void_invoice_with_credit(api: ApiConsumer) -> Callable[[], Any]:
+    invoice = api.create_invoice(customer=_credit(api))
+    return lambda: api.post(f"invoices/{invoice['id']}/void")
 
 
 def _void_invoice(api: ApiConsumer) -> Callable[[], Any]:
@@ -151,6 +178,12 @@ def _invoice_stands(response: Any) -> None:
     assert OutboxEvent.objects.filter(aggregate_id=invoice["id"]).count() == len(invoice["events"])
 
 
+def _credit_stands(response: Any) -> None:
+    entry = response.json()
+    assert CreditEntry.objects.get(id=entry["id"]).balance == entry["balance"]
+    assert OutboxEvent.objects.filter(aggregate_id=entry["customer"], type__startswith="credit.").count() == 2
+
+
 def _payment_stands(response: Any) -> None:
     payment = response.json()
     assert Payment.objects.get(id=payment["id"]).status == payment["status"]
@@ -166,6 +199,10 @@ USE_CASES = {
     "create customer": UseCase(_create_customer, _customer_stands),
     "change customer": UseCase(_change_customer, _customer_stands),
     "create invoice": UseCase(_create_invoice, _invoice_stands),
+    "grant credit": UseCase(_grant_credit, _credit_stands),
+    "revoke credit": UseCase(_revoke_credit, _credit_stands),
+    "create invoice with credit": UseCase(_create_invoice_with_credit, _invoice_stands),
+    "void invoice with credit": UseCase(_void_invoice_with_credit, _invoice_stands),
     "void invoice": UseCase(_void_invoice, _invoice_stands),
     "pay invoice": UseCase(_pay_invoice, _payment_stands),
     "pay order": UseCase(_pay_order, _payment_stands),

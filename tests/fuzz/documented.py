@@ -15,6 +15,7 @@ TABLES = (
     *("invoices_customer", "invoices_invoice", "invoices_invoiceline", "invoices_journal", "payments_payment"),
     *("payments_paymentmethod", "payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent"),
     *("inbound_providerevent", "outbound_endpoint", "outbound_endpointsecret", "outbound_delivery"),
+    "invoices_creditentry",
 )
 
 

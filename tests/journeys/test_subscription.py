@@ -42,7 +42,8 @@ class World:
 
     def register(self, email: str) -> dict[str, Any]:
         body = {"email": email, "password": "quite a long one", "first_name": "Ada", "last_name": "Lovelace"}
-        registered = told(self.customer.post("auth/register", json=body), 201)
+        registered: dict[str, Any] = told(self.customer.post("auth/register", json=body), 201)
+        self.customer.close()
         self.customer = self._client(registered["access"])
         return registered
 
@@ -54,8 +55,14 @@ class World:
         body = {"subscription": subscription, "payment_method": token}
         return self.customer.post("payments", json=body, headers={"Idempotency-Key": key})
 
+    def use(self, key: str) -> httpx.Response:
+        """One more call of the API that the plan is for."""
+        body = {"feature_name": "api_calls", "delta": 1}
+        return self.customer.post("usage/use", json=body, headers={"Idempotency-Key": key})
+
     def subscription(self, id: str) -> dict[str, Any]:
-        return told(self.customer.get(f"subscriptions/{id}"), 200)
+        subscription: dict[str, Any] = told(self.customer.get(f"subscriptions/{id}"), 200)
+        return subscription
 
     def work(self) -> None:
         """Renew what is due, send what is to be sent, wait for the provider's webhooks, relay what follows."""
@@ -104,6 +111,12 @@ def test_from_registration_to_the_last_refund(world: World) -> None:
     id = trial["id"]
     assert told(world.customer.post("subscriptions/trial", json={"plan": basic}), 409)["code"] == "already_subscribed"
 
+    for used in (1, 2, 3):
+        told(world.use(f"call-{used}"), 201)
+    assert told(world.use("call-3"), 200)["current_usage"] == 3
+    assert told(world.use("call-4"), 409)["code"] == "usage_limit_exceeded"
+    assert told(world.customer.get("usage/me"), 200)["data"][0]["remaining"] == 0
+
     upgraded = told(world.customer.patch(f"subscriptions/{id}", json={"plan": pro}), 200)
     assert (upgraded["status"], upgraded["plan"], upgraded["invoices"]) == ("trialing", pro, [])
 
@@ -112,6 +125,7 @@ def test_from_registration_to_the_last_refund(world: World) -> None:
     replayed = world.pay(id, "tok_visa", "pay-1")
     assert (replayed.status_code, replayed.headers["Idempotent-Replayed"]) == (200, "true")
     world.work()
+    told(world.use("call-4"), 201)
     active = world.subscription(id)
     assert (active["status"], active["period"]) == ("active", 1)
     assert told(world.pay(id, "tok_visa", "pay-2"), 409)["code"] == "nothing_due"

@@ -6,7 +6,7 @@ from typing import Any
 from config.kernel import clock, ids
 from config.volume import bulk_insert, seeding
 from config.volume.seeding import Plan
-from invoices.models import Customer
+from invoices.models import CreditEntry, CreditKind, Customer
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from payments.models import PaymentMethod
@@ -19,7 +19,7 @@ INVOICES = CUSTOMERS = 2000
 
 def fill() -> None:
     """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries,
-    payment methods."""
+    payment methods, gifts of credit."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
@@ -27,6 +27,7 @@ def fill() -> None:
     _park()
     _subscribe()
     _attach()
+    _give_credit()
     seeding.analyze()
     bulk_insert.analyze([PaymentMethod])
 
@@ -133,3 +134,16 @@ def _attach() -> None:
             )
             rows.append(method)
     PaymentMethod.objects.bulk_create(rows)
+
+
+def _give_credit() -> None:
+    """To every customer but the newest a little, to the oldest again and again."""
+    *customers, _ = Customer.objects.order_by("id").values_list("id", flat=True)
+    common = {"currency": "EUR", "kind": CreditKind.GRANTED, "amount": 5, "reason": "a gift", "actor": "staff:usr_1"}
+    receivers = [*((id, 2) for id in customers), *((customers[0], number) for number in range(3, INVOICES))]
+    CreditEntry.objects.bulk_create(
+        [
+            CreditEntry(customer_id=id, number=number, balance=5 * number, created_at=clock.now(), **common)
+            for id, number in receivers
+        ]
+    )

@@ -22,18 +22,21 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_filters import CharFilter
 from rest_framework.generics import ListAPIView
 
+from billing import services as billing
 from config.admin import ReadOnlyAdmin
 from config.api.filters import IdFilter
 from config.api.principals import system
 from config.kernel import clock
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Invoice
+from invoices.services import Line
+from invoices.tests.factories import issue
 from outbox import services as outbox
 from outbox.models import ArchivedEvent, HeldEvent, OutboxEvent
 from outbox.services import archiving as log_archiving
 from payments import services as payments
 from payments.models import Payment, Refund
 from tests.admin.world import chief
-from tests.api import ApiConsumer
+from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -115,6 +118,23 @@ def keep_payment_methods() -> None:
     assert api.post(f"payment-methods/{other}/default").status_code == 200
     assert api.request("DELETE", f"payment-methods/{method}").status_code == 204
     assert payments.announce_expiring() >= 1
+
+
+def use_credit() -> None:
+    """Granted, applied to an invoice that is voided, revoked, looked at; and a line taken back."""
+    api = ApiConsumer()
+    customer = Customer.objects.order_by("id")[0]
+    path = f"customers/{customer.id}/credits"
+    assert api.post(path, {"amount": 700, "currency": "EUR"}, key="grant-1").status_code == 201
+    invoice = api.post("invoices", {"amount": 90_000, "currency": "EUR", "customer": customer.id}).json()
+    assert invoice["amount_credited"] >= 700
+    [line] = invoice["lines"]
+    issue(customer, Line(unit_amount=-10, reverses=line["id"]))
+    assert api.post(f"invoices/{invoice['id']}/void").json()["code"] == "lines_reversed"
+    voided = api.post("invoices", {"amount": 90_000, "currency": "EUR", "customer": customer.id}).json()
+    assert api.post(f"invoices/{voided['id']}/void").status_code == 200
+    assert api.post(f"{path}/revoke", {"amount": 10, "currency": "EUR"}).status_code == 201
+    assert api.get(f"customers/{customer.id}/balance").status_code == 200
 
 
 def get_one_of_each() -> None:
@@ -234,6 +254,26 @@ def archive() -> None:
     assert outbox.find(event.id) == OutboxEvent.objects.get(id=event.id)
 
 
+def customers_come() -> None:
+    """One registers, signs in again, reads what is theirs, pays, and forgets the password; old sessions are deleted."""
+    ada = SignedIn()
+    with plans.aside():
+        invoice = Invoice.objects.filter(status="open", customer=None).order_by("-id").first()
+        invoice = invoice or Invoice.objects.filter(status="open").order_by("-id")[0]
+        invoice.customer_id = ada.customer_id
+        invoice.save()
+    assert ada.post("auth/login", {"email": ada.email, "password": PASSWORD}).status_code == 200
+    assert ada.post("auth/refresh", {"refresh": ada.refresh}).status_code == 200
+    payment = ada.pay(invoice.id).json()
+    for path in ("auth/me", f"customers/{ada.customer_id}", "invoices", f"invoices/{invoice.id}"):
+        assert ada.get(path).status_code == 200
+    for path in ("payments", f"payments/{payment['id']}", "refunds", f"payments?invoice={invoice.id}"):
+        assert ada.get(path).status_code == 200
+    assert ada.post("auth/password/reset", {"email": ada.email}).status_code == 202
+    assert billing.sweep_mail() == 1
+    assert billing.forget_sessions() + billing.forget_mail() == 0
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
@@ -248,6 +288,7 @@ USE_CASES: list[Callable[[], None]] = [
     hear_of_charges_by_reference,
     change_a_customer,
     keep_payment_methods,
+    use_credit,
     get_one_of_each,
     sweep,
     refund,
@@ -257,6 +298,7 @@ USE_CASES: list[Callable[[], None]] = [
     replay,
     look_at_deliveries_and_send_them_again,
     archive,
+    customers_come,
     watch,
 ]
 
@@ -270,7 +312,9 @@ def api_lists() -> list[tuple[str, type[ListAPIView[Any]]]]:
 def _filled(path: str) -> str:
     """With the id of something that has a long list."""
     endpoint = Endpoint.objects.order_by("id").first()
-    return path.replace("<str:endpoint_id>", endpoint.id if endpoint else "")
+    credit = CreditEntry.objects.order_by("-id").first()
+    path = path.replace("<str:endpoint_id>", endpoint.id if endpoint else "")
+    return path.replace("<str:customer_id>", credit.customer_id if credit else "")
 
 
 def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -134,6 +134,8 @@ class SubscriptionSummarySerializer(OutputSerializer[Subscription]):
     features = serializers.DictField(source="plan_version.features", read_only=True)
     payment_method = serializers.CharField(read_only=True)
 
+    concealed = {"metadata": {}}
+
     class Meta:
         model = Subscription
         fields = [
@@ -180,9 +182,9 @@ class SubscriptionSerializer(SubscriptionSummarySerializer):
     @extend_schema_field(InvoiceSummarySerializer(many=True))
     def get_invoices(self, subscription: Subscription) -> Any:
         caused = Invoice.objects.filter(subscription_invoice__subscription=subscription).order_by("-id")
-        return InvoiceSummarySerializer(caused[:LATEST_INVOICES], many=True).data
+        return InvoiceSummarySerializer.like(self)(caused[:LATEST_INVOICES], many=True).data
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, subscription: Subscription) -> Any:
         events = OutboxEvent.objects.filter(aggregate_id=subscription.id).order_by("-sequence")
-        return EventSerializer(events[:LATEST_EVENTS], many=True).data
+        return EventSerializer.like(self)(events[:LATEST_EVENTS], many=True).data

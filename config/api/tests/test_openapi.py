@@ -14,7 +14,13 @@ from django.urls.resolvers import URLResolver
 from config.api import permissions
 from config.api.scopes import SCOPES
 
-NAMING_OBJECTS = {"payments_create", "payment_methods_create", "subscriptions_create", "subscriptions_trial"}
+NAMING_OBJECTS = {
+    "payments_create",
+    "payment_methods_create",
+    "subscriptions_create",
+    "subscriptions_trial",
+    "usage_use",
+}
 """Creating operations whose bodies name what they are about."""
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.yaml"
 
