@@ -60,13 +60,17 @@ class UsageInline(ReadOnlyInline):
 
     model = UsageCounter
     verbose_name_plural = _("Usage")
-    fields = ["feature", "period", "used", "limit", "closed_at"]
+    fields = ["counter", "period", "used", "limit", "closed_at"]
     ordering = ["-period", "feature"]
     per_page = 20
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UsageCounter]:
         rows: QuerySet[UsageCounter] = super().get_queryset(request)
         return rows.select_related("subscription__plan_version")
+
+    @admin.display(description=_("feature"))
+    def counter(self, counter: UsageCounter) -> SafeString:
+        return format_html('<a class="q-link" href="{}">{}</a>', looks.url_of(counter), counter.feature)
 
     @admin.display(description=_("limit"))
     def limit(self, counter: UsageCounter) -> str:
