@@ -60,13 +60,17 @@ class UsageInline(ReadOnlyInline):
 
     model = UsageCounter
     verbose_name_plural = _("Usage")
-    fields = ["feature", "period", "used", "limit", "closed_at"]
+    fields = ["counter", "period", "used", "limit", "closed_at"]
     ordering = ["-period", "feature"]
     per_page = 20
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[UsageCounter]:
         rows: QuerySet[UsageCounter] = super().get_queryset(request)
         return rows.select_related("subscription__plan_version")
+
+    @admin.display(description=_("feature"))
+    def counter(self, counter: UsageCounter) -> SafeString:
+        return format_html('<a class="q-link" href="{}">{}</a>', looks.url_of(counter), counter.feature)
 
     @admin.display(description=_("limit"))
     def limit(self, counter: UsageCounter) -> str:
@@ -122,7 +126,7 @@ class DueFilter(admin.SimpleListFilter):
 
 @admin.register(Subscription)
 class SubscriptionAdmin(ReasonedActionsAdmin):
-    list_display = ["id", "customer", "plan", "status", "price", "period", "due_at", "ends", "created_at"]
+    list_display = ["id", "customer", "plan_and_price", "status", "period", "due_at", "ends"]
     list_filter = ["status", PlanFilter, DueFilter, "cancels_at_period_end", ("created_at", MadeDateFilter)]
     list_select_related = ["plan_version__plan"]
     search_fields = ["customer__email__exact"]
@@ -182,9 +186,15 @@ class SubscriptionAdmin(ReasonedActionsAdmin):
     def price(self, subscription: Subscription) -> str:
         return price(subscription.plan_version)
 
-    @admin.display(description=_("ends with its period"), boolean=True)
-    def ends(self, subscription: Subscription) -> bool:
-        return subscription.cancels_at_period_end
+    @admin.display(description=_("plan"))
+    def plan_and_price(self, subscription: Subscription) -> SafeString:
+        """What a list says of it: the plan, and what it costs."""
+        version = subscription.plan_version
+        return format_html('<span class="q-offer">{}<br>{}</span>', _linked(version), price(version))
+
+    @admin.display(description=_("then"))
+    def ends(self, subscription: Subscription) -> SafeString | str:
+        return looks.label("canceled", gettext("ends")) if subscription.cancels_at_period_end else "-"
 
     @admin.display(description=_("changes to"))
     def changes_to(self, subscription: Subscription) -> SafeString | str:

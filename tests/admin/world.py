@@ -110,7 +110,15 @@ def subscribed(plan: Plan | None = None) -> Subscription:
     counter = UsageCounter.objects.create(
         subscription=subscription, feature="api_calls", period=1, used=7, created_at=now
     )  # fmt: skip
-    UsageRecord.objects.create(counter=counter, delta=7, used_after=7, actor=SOMEBODY.actor, created_at=now)
+    UsageRecord.objects.create(
+        counter=counter,
+        delta=7,
+        used_after=7,
+        limit=1000,
+        resets_at=subscription.period_ends_at,
+        actor=SOMEBODY.actor,
+        created_at=now,
+    )
     return subscription
 
 

@@ -10,7 +10,7 @@ from invoices.models import CreditEntry, CreditKind, Customer
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from payments.models import PaymentMethod
-from tests.scale import used
+from tests.scale import subscriptions, used
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.outbound.models import Attempt, Delivery, Endpoint
 from webhooks.outbound.states import DeliveryStatus, EndpointStatus
@@ -20,7 +20,7 @@ INVOICES = CUSTOMERS = 2000
 
 def fill() -> None:
     """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries,
-    payment methods, gifts of credit, usage."""
+    payment methods, gifts of credit, subscriptions and their usage."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
@@ -32,6 +32,7 @@ def fill() -> None:
     used.fill()
     seeding.analyze()
     bulk_insert.analyze([PaymentMethod])
+    subscriptions.fill()
 
 
 def _hold() -> None:

@@ -23,6 +23,7 @@ from django_filters import CharFilter
 from rest_framework.generics import ListAPIView
 
 from billing import services as billing
+from billing.models import Subscription, SubscriptionInvoice
 from config.admin import ReadOnlyAdmin
 from config.api.filters import IdFilter
 from config.api.principals import system
@@ -35,6 +36,8 @@ from outbox.models import ArchivedEvent, HeldEvent, OutboxEvent
 from outbox.services import archiving as log_archiving
 from payments import services as payments
 from payments.models import Payment, Refund
+from payments.services import PaymentTerms
+from payments.tests.factories import make_key
 from tests.admin.world import chief
 from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.scale import plans
@@ -294,6 +297,57 @@ def watch() -> None:
     assert Client().get("/metrics").status_code == 200
 
 
+def subscribe_and_follow() -> None:
+    """To a plan and, once the invoice is paid, active; looked at, changed, to be ended and not, ended."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("-id")[0]
+        first, second = (_plan(amount) for amount in (1000, 2000))
+    new = billing.NewSubscription(
+        customer_id=customer.id, plan_id=first, terms=PaymentTerms(provider="simulated", payment_method="tok_visa")
+    )
+    made = billing.subscribe(actor=ACTOR, new=new, key=None).row
+    with plans.aside():
+        payment = Payment.objects.order_by("-id")[0]
+        assert answer_to(event_about(payment)) == "processed"
+    outbox.drain()
+    assert api.get(f"subscriptions/{made.id}").json()["status"] == "active"
+    billing.change_plan(actor=ACTOR, subscription_id=made.id, plan_id=second, when=billing.When.PERIOD_END)
+    billing.cancel_subscription(actor=ACTOR, subscription_id=made.id, when=billing.When.PERIOD_END)
+    billing.reactivate_subscription(actor=ACTOR, subscription_id=made.id)
+    billing.cancel_subscription(actor=ACTOR, subscription_id=made.id, credit_unused=True, void_open_invoices=True)
+    billing.update_plan(actor=ACTOR, plan_id=first, changes={"amount": 1500})
+
+
+def _plan(amount: int) -> str:
+    terms = billing.PlanTerms(amount=amount, currency="EUR", cycle="month")
+    return billing.create_plan(actor=ACTOR, name="New", family="new", terms=terms, key=None).row.id
+
+
+def renew() -> None:
+    """A renewal of the one with the long history, an end, and an end of days of grace, out of thousands."""
+    now = clock.now() - datetime.timedelta(seconds=1)
+    with plans.aside():
+        long, ending = Subscription.objects.filter(status="active").order_by("-id")[:2]
+        owing = Subscription.objects.filter(status="past_due").order_by("-id")[0]
+        ending.cancels_at_period_end = True
+        owing.past_due_at = now - datetime.timedelta(days=8)
+        for row in (long, ending, owing):
+            row.due_at = now
+            row.save()
+    assert billing.renew_due() == 3
+    with plans.aside():
+        assert Subscription.objects.get(id=ending.id).status == "canceled"
+
+
+def pay_what_a_subscription_owes() -> None:
+    """The oldest of its invoices that is not paid."""
+    with plans.aside():
+        owing = SubscriptionInvoice.objects.filter(invoice__status="open").order_by("-id")[0].subscription_id
+    terms = PaymentTerms(provider="simulated", payment_method="tok_visa")
+    assert billing.pay_subscription(actor=ACTOR, subscription_id=owing, terms=terms, key=make_key()).is_new
+
+
 USE_CASES: list[Callable[[], None]] = [
     create_and_pay,
     pay_an_order,
@@ -315,6 +369,9 @@ USE_CASES: list[Callable[[], None]] = [
     customers_come,
     use_what_a_plan_holds,
     watch,
+    subscribe_and_follow,
+    renew,
+    pay_what_a_subscription_owes,
 ]
 
 
