@@ -10,6 +10,7 @@ from billing.states import LIVE, SubscriptionMachine, SubscriptionStatus
 from config.api.idempotency import IdempotentModel
 from config.api.principals import Principal
 from config.kernel.fields import ExactCharField, PrefixedIdField
+from config.kernel.prepared import PreparedModel
 from invoices.models import Customer, Invoice
 from outbox.models import EventSource
 
@@ -114,7 +115,7 @@ class Subscription(SubscriptionMachine, EventSource, IdempotentModel):
         return self.id
 
 
-class SubscriptionInvoice(models.Model):
+class SubscriptionInvoice(PreparedModel):
     """Which subscription caused an invoice, and which of its periods it bills: each at most once."""
 
     id = PrefixedIdField(prefix="sin")

@@ -5,8 +5,11 @@ from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import NotFound
 from config.kernel.fields import by_id_or
+from config.kernel.prepared import LockedPair
 from invoices import services as invoices
 from invoices.models import Customer
+
+_free = LockedPair(Customer, Subscription, "customer", skip_locked=True)
 
 
 class SubscriptionNotFound(NotFound):
@@ -37,13 +40,11 @@ def lock_known(known: Subscription) -> Subscription:
     return _with(customer, Subscription.objects.select_for_update().get(id=known.id))
 
 
-def try_lock(subscription_id: str) -> Subscription | None:
+def try_lock(*, subscription_id: str, customer_id: str) -> Subscription | None:
     """Requires a transaction. As `lock`, for sweeps, which come back: None at once when somebody else has either."""
     db.require_transaction()
-    customer_id = Subscription.objects.values_list("customer_id", flat=True).get(id=subscription_id)
-    customer = Customer.objects.select_for_update(skip_locked=True).filter(id=customer_id).first()
-    subscription = Subscription.objects.select_for_update(skip_locked=True).filter(id=subscription_id).first()
-    return _with(customer, subscription) if customer and subscription else None
+    found = _free.one(customer_id, subscription_id)
+    return found and _with(*found)
 
 
 def _with(customer: Customer, subscription: Subscription) -> Subscription:

@@ -4,13 +4,16 @@ Each step is a transaction of its own under the subscription's lock, and makes a
 made up for by coming back until nothing is due.
 """
 
+import dataclasses
 import datetime
+import enum
+import random
 import time
 
 from django.conf import settings
 
 from billing import events
-from billing.models import Subscription
+from billing.models import PlanVersion, Subscription
 from billing.services import canceling, charging, locks, metering, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal, system
@@ -21,6 +24,25 @@ from invoices.services import Line
 from payments.services.sweeping import take_up_each
 
 ACTOR = system("billing.renew")
+BATCHES_TO_CHOOSE_FROM = 10
+"""So many of them are read to choose one from: two workers that took the same ones would get in each other's way."""
+
+
+class Step(enum.Enum):
+    """What became of a subscription that was due when it was read."""
+
+    TAKEN = "taken"
+    NO_LONGER_DUE = "no longer due"
+    LOCKED = "locked by somebody else"
+
+
+@dataclasses.dataclass(frozen=True)
+class Due:
+    """A subscription whose time had come when it was read. A version never changes, though the subscription's may."""
+
+    subscription_id: str
+    customer_id: str
+    version: PlanVersion
 
 
 class NotDue(Conflict):
@@ -32,40 +54,54 @@ class NotDue(Conflict):
 def renew_due(*, budget_seconds: float = settings.RENEWAL_TASK_SECONDS) -> int:
     """Take up each subscription whose time has come until none is due, and return how many steps that took.
 
-    Stops after `budget_seconds` of real time; what only others have locked is left to them.
+    Stops after `budget_seconds` of real time; what only others have locked is left to them. Any number of these may run
+    at once: they share the work.
     """
     deadline = time.monotonic() + budget_seconds
-    steps = 0
+    taken = 0
     while (left := deadline - time.monotonic()) > 0:
-        taken = _take_up_batch(budget_seconds=left)
-        if not taken:
+        due = _read_due()
+        steps = _take_up(due, budget_seconds=left)
+        taken += steps.count(Step.TAKEN)
+        if steps.count(Step.LOCKED) == len(due):
             break
-        steps += taken
+    return taken
+
+
+def _take_up(due: dict[str, Due], *, budget_seconds: float) -> list[Step]:
+    steps: list[Step] = []
+    take_up_each(
+        due,
+        take_up=lambda subscription_id: steps.append(take_step(due[subscription_id])),
+        put_off=lambda subscription_id: _put_off(due[subscription_id]),
+        budget_seconds=budget_seconds,
+    )
     return steps
 
 
-def _take_up_batch(*, budget_seconds: float) -> int:
-    due = Subscription.objects.due(clock.now()).values_list("id", flat=True)[: settings.RENEWAL_BATCH]
-    taken: list[bool] = []
-    take_up_each(
-        list(due),
-        take_up=lambda subscription_id: taken.append(take_step(subscription_id)),
-        put_off=_put_off,
-        budget_seconds=budget_seconds,
-    )
-    return sum(taken)
+def _read_due() -> dict[str, Due]:
+    """A batch by id: the longest waiting, or where many wait, some of those: another worker will have read others."""
+    rows = Subscription.objects.due(clock.now()).values_list("id", "customer_id", "plan_version_id")
+    waiting = list(rows[: settings.RENEWAL_BATCH * BATCHES_TO_CHOOSE_FROM])
+    if len(waiting) > settings.RENEWAL_BATCH:
+        waiting = random.sample(waiting, settings.RENEWAL_BATCH)
+    versions = PlanVersion.objects.select_related("plan").in_bulk({version_id for _, _, version_id in waiting})
+    return {id: Due(id, customer_id, versions[version_id]) for id, customer_id, version_id in waiting}
 
 
 @db.transaction(idempotent=True)
-def take_step(subscription_id: str) -> bool:
-    """Do what is due for one subscription, at most one thing; False when somebody else has locked it."""
-    subscription = locks.try_lock(subscription_id)
+def take_step(due: Due) -> Step:
+    """Do what is due for one subscription, at most one thing."""
+    subscription = locks.try_lock(subscription_id=due.subscription_id, customer_id=due.customer_id)
     if subscription is None:
-        return False
-    if _is_due(subscription):
-        with correlation.bind(correlation.accept_or_new(None), subscription_id=subscription.id):
-            _advance(subscription, ACTOR, "")
-    return True
+        return Step.LOCKED
+    if not _is_due(subscription):
+        return Step.NO_LONGER_DUE
+    if subscription.plan_version_id == due.version.id:
+        subscription.plan_version = due.version
+    with correlation.bind(correlation.accept_or_new(None), subscription_id=subscription.id):
+        _advance(subscription, ACTOR, "")
+    return Step.TAKEN
 
 
 @db.transaction(idempotent=False)
@@ -162,8 +198,8 @@ def _wait(subscription: Subscription) -> None:
 
 
 @db.transaction(idempotent=False)
-def _put_off(subscription_id: str) -> None:
+def _put_off(due: Due) -> None:
     """One subscription that cannot be taken up must not stand in the way of the others."""
-    subscription = locks.try_lock(subscription_id)
+    subscription = locks.try_lock(subscription_id=due.subscription_id, customer_id=due.customer_id)
     if subscription is not None:
         _wait(subscription)

@@ -72,15 +72,16 @@ class Select(Generic[Row]):
 
 
 class LockedPair(Generic[Parent, Row]):
-    """A parent and one of its rows, locked in this order by one statement."""
+    """A parent and one of its rows, locked in this order by one statement; with `skip_locked` not waited for."""
 
-    def __init__(self, parent: type[Parent], child: type[Row], foreign_key: str) -> None:
+    def __init__(self, parent: type[Parent], child: type[Row], foreign_key: str, *, skip_locked: bool = False) -> None:
         self._models = parent, child
+        self._skip_locked = skip_locked
         self._foreign_key: Any = child._meta.get_field(foreign_key)
         self._compiled: tuple[str, _Columns, _Columns] | None = None
 
     def one(self, parent_key: Any, child_key: Any) -> tuple[Parent, Row] | None:
-        """Both rows, of which the second refers to the first; None when there are none such."""
+        """Both rows, of which the second refers to the first; None when there are none such, or none to be had."""
         connection = connections[DEFAULT_DB_ALIAS]
         keys = [model._meta.pk for model in self._models]
         parameters = _parameters(keys, (parent_key, child_key), connection)
@@ -103,7 +104,8 @@ class LockedPair(Generic[Parent, Row]):
         parent, child = (_quoted(model._meta.db_table) for model in self._models)
         parent_key, child_key = (f"{_quoted(m._meta.db_table)}.{_quoted(m._meta.pk.column)}" for m in self._models)
         reference = f"{child}.{_quoted(self._foreign_key.column)}"
-        lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        skip = " SKIP LOCKED" if self._skip_locked else ""
+        lock = f"FOR UPDATE{skip}" if connection.features.has_select_for_update else ""
         sql = (
             f"SELECT {parents.sql}, {children.sql} FROM {parent} JOIN {child} ON {reference} = {parent_key}"
             f" WHERE {parent_key} = %s AND {child_key} = %s {lock}"
