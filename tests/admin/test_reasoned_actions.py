@@ -11,7 +11,7 @@ from django.contrib.messages.constants import DEFAULT_TAGS
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import ApiKey, User
+from billing.models import ApiKey, Session, User
 from config.admin import ReasonedAction, ReasonedActionsAdmin, ReasonForm
 from invoices.models import Invoice
 from invoices.tests.factories import MERCHANT_KEY, make_invoice
@@ -24,7 +24,7 @@ from payments.tests.factories import make_key, make_payment
 from payments.tests.settlement.books import make_difference
 from payments.tests.simulator import connected_simulator, simulated_with
 from tests.admin.world import SOMEBODY, chief, decline, delivery, endpoint, pay
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from tests.invariants import check_invariants
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -119,6 +119,11 @@ def api_key() -> ApiKey:
     return ApiKey.objects.get()
 
 
+def session() -> Session:
+    """Somebody is signed in."""
+    return SignedIn().session
+
+
 def paused() -> Endpoint:
     """An endpoint that is sent nothing for now."""
     return webhooks.pause(actor=SOMEBODY, endpoint_id=endpoint().pk)
@@ -149,6 +154,7 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("payments.Refund", "reconcile"): lost_refund,
     ("payments.Difference", "close"): make_difference,
     ("billing.ApiKey", "revoke"): api_key,
+    ("billing.Session", "revoke"): session,
     ("outbox.HeldEvent", "requeue"): held,
     ("outbox.HeldEvent", "skip"): held,
     ("inbound.ProviderEvent", "replay"): provider_event,
@@ -201,9 +207,9 @@ def signed(actor: str, reason: str) -> int:
     """How many rows say that `actor` did it for this reason."""
     models = (OutboxEvent, HeldEvent, Replay, Delivery)
     told = [model._default_manager.filter(actor=actor, reason=reason) for model in models]
-    revoked = ApiKey.objects.filter(revoked_by=actor, revoked_reason=reason)
+    ended = [model._default_manager.filter(revoked_by=actor, revoked_reason=reason) for model in (ApiKey, Session)]
     closed = Difference.objects.filter(closed_by=actor, closed_reason=reason)
-    return sum(rows.count() for rows in (*told, revoked, closed))
+    return sum(rows.count() for rows in (*told, *ended, closed))
 
 
 @each_action
