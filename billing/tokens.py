@@ -17,7 +17,7 @@ from billing.models import Session, User
 
 
 class KeyRing(TokenBackend):
-    """Signs with the first key, and knows the tokens of all of them: there are few, and trying one takes no time."""
+    """Signs with the first key, and knows the tokens of all of them, which are tried in turn: there are few."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         options = settings.SIMPLE_JWT

@@ -12,7 +12,7 @@ from django.test import Client
 from django.urls import reverse
 
 from billing import services as billing
-from billing.models import ApiKey, Plan, Subscription, User
+from billing.models import ApiKey, Plan, Session, Subscription, User
 from billing.tests.factories import make_plan, make_trial
 from config.admin import ReasonedAction, ReasonedActionsAdmin, ReasonForm
 from invoices.models import Invoice
@@ -26,7 +26,7 @@ from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
 from payments.tests.simulator import connected_simulator, simulated_with
 from tests.admin.world import SOMEBODY, chief, decline, delivery, endpoint, pay, subscribed
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from tests.invariants import check_invariants
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -126,6 +126,11 @@ def api_key() -> ApiKey:
     return ApiKey.objects.get()
 
 
+def session() -> Session:
+    """Somebody is signed in."""
+    return SignedIn().session
+
+
 def paused() -> Endpoint:
     """An endpoint that is sent nothing for now."""
     return webhooks.pause(actor=SOMEBODY, endpoint_id=endpoint().pk)
@@ -196,6 +201,7 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("billing.Subscription", "cancel_at_period_end"): make_trial,
     ("billing.Subscription", "cancel"): make_trial,
     ("billing.Subscription", "cancel_and_credit"): make_trial,
+    ("billing.Session", "revoke"): session,
     ("outbox.HeldEvent", "requeue"): held,
     ("outbox.HeldEvent", "skip"): held,
     ("inbound.ProviderEvent", "replay"): provider_event,
@@ -252,9 +258,9 @@ def signed(actor: str, reason: str) -> int:
     """How many rows say that `actor` did it for this reason."""
     models = (OutboxEvent, HeldEvent, Replay, Delivery)
     told = [model._default_manager.filter(actor=actor, reason=reason) for model in models]
-    revoked = ApiKey.objects.filter(revoked_by=actor, revoked_reason=reason)
+    ended = [model._default_manager.filter(revoked_by=actor, revoked_reason=reason) for model in (ApiKey, Session)]
     closed = Difference.objects.filter(closed_by=actor, closed_reason=reason)
-    return sum(rows.count() for rows in (*told, revoked, closed))
+    return sum(rows.count() for rows in (*told, *ended, closed))
 
 
 @each_action
