@@ -112,11 +112,11 @@ class LimitsSerializer(SharedFields):
     """Every feature of all that serves a customer, the oldest subscription first."""
 
     customer = serializers.CharField(read_only=True)
-    data = LimitSerializer(many=True, read_only=True)
+    data = LimitSerializer(many=True, read_only=True)  # type: ignore[assignment]
 
 
 class UsageOfCustomerSerializer(SharedFields):
     """Every metered feature of all that serves a customer, the oldest subscription first."""
 
     customer = serializers.CharField(read_only=True)
-    data = UsageSerializer(many=True, read_only=True)
+    data = UsageSerializer(many=True, read_only=True)  # type: ignore[assignment]
