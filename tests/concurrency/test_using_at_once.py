@@ -202,7 +202,7 @@ def stopped(act: Callable[[], Any], at: Pause) -> Iterator[Callable[[], Any]]:
 
 
 CLOSING = "`closed_at` ="
-RAISING = "SET `used`"
+RAISING = "SET used ="
 
 
 def change_cycle(subscription: Subscription) -> Callable[[], object]:

@@ -51,6 +51,7 @@ class UsageUse(APIView):
 class UsageMine(APIView):
     """What was used in this period."""
 
+    query_names_objects = True
     required_scopes = {"GET": READ}
     customer_methods = {"GET"}
 
@@ -67,6 +68,7 @@ class UsageMine(APIView):
 class UsageLimits(APIView):
     """What may be used."""
 
+    query_names_objects = True
     required_scopes = {"GET": READ}
     customer_methods = {"GET"}
 
