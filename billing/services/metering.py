@@ -4,7 +4,10 @@ from billing.models import Subscription, UsageCounter
 from billing.services import features
 from billing.services.features import Feature
 from config.kernel import clock, db
+from config.kernel.prepared import Select
 from invoices.services import Line
+
+_counters = Select(UsageCounter.objects.select_for_update().order_by("feature"), "subscription", "period")
 
 
 def close_period(subscription: Subscription) -> list[Line]:
@@ -18,9 +21,8 @@ def close_period(subscription: Subscription) -> list[Line]:
     }
     if not metered:
         return []
-    counters = UsageCounter.objects.select_for_update().filter(subscription=subscription, period=subscription.period)
     lines = []
-    for counter in counters.order_by("feature"):
+    for counter in _counters.all(subscription.id, subscription.period):
         counter.closed_at = clock.now()
         counter.save(update_fields=["closed_at"])
         feature = metered.get(counter.feature)

@@ -34,9 +34,7 @@ class Select(Generic[Row]):
     """The rows of a queryset whose `fields` have the values given to `one` or `all`; whole rows, with annotations."""
 
     def __init__(self, rows: models.QuerySet[Row], *fields: str, limit: int | None = None) -> None:
-        for number, field in enumerate(fields):
-            rows = rows.filter(**{field: RawSQL("%s", (_Place(number),))})
-        self._rows = rows[:limit]
+        self._rows = _having(rows, fields)[:limit]
         self._fields: list[Any] = [rows.model._meta.get_field(name) for name in fields]
         self._compiled: tuple[str, list[Any], _Columns] | None = None
 
@@ -61,14 +59,33 @@ class Select(Generic[Row]):
         if self._compiled is None:
             self._compiled = self._compile(connection)
         sql, places, columns = self._compiled
-        parameters = [given[place.number] if isinstance(place, _Place) else place for place in places]
-        return [columns.read(row, connection) for row in _fetch(connection, sql, parameters)]
+        return [columns.read(row, connection) for row in _fetch(connection, sql, _filled(places, given))]
 
     def _compile(self, connection: BaseDatabaseWrapper) -> tuple[str, list[Any], _Columns]:
         compiler = self._rows.query.get_compiler(connection=connection)
         sql, places = compiler.as_sql()
         assert not compiler.query.select_related, sql
         return sql, list(places), _Columns(self._rows.model, compiler, connection)
+
+
+class Total(Generic[Row]):
+    """What an integer column adds up to over the rows of a queryset whose `fields` have the values given."""
+
+    def __init__(self, rows: models.QuerySet[Row], column: str, *fields: str) -> None:
+        sums = _having(rows, fields).order_by().values(*fields).annotate(total=models.Sum(column))
+        self._sums = sums.values_list("total", flat=True)
+        self._fields: list[Any] = [rows.model._meta.get_field(name) for name in fields]
+        self._compiled: tuple[str, list[Any]] | None = None
+
+    def of(self, *values: Any) -> int:
+        """0 over no rows."""
+        connection = connections[DEFAULT_DB_ALIAS]
+        if self._compiled is None:
+            sql, places = self._sums.query.get_compiler(connection=connection).as_sql()
+            self._compiled = sql, list(places)
+        sql, places = self._compiled
+        given = _parameters(self._fields, values, connection)
+        return sum(int(total) for (total,) in _fetch(connection, sql, _filled(places, given)))
 
 
 class LockedPair(Generic[Parent, Row]):
@@ -143,6 +160,17 @@ class _Columns:
         return found
 
 
+def _having(rows: models.QuerySet[Row], fields: Sequence[str]) -> models.QuerySet[Row]:
+    """With a place among the parameters for the value of each field."""
+    for number, field in enumerate(fields):
+        rows = rows.filter(**{field: RawSQL("%s", (_Place(number),))})
+    return rows
+
+
+def _filled(places: Sequence[Any], given: Sequence[Any]) -> list[Any]:
+    return [given[place.number] if isinstance(place, _Place) else place for place in places]
+
+
 def _parameters(fields: Sequence[Any], values: Sequence[Any], connection: BaseDatabaseWrapper) -> list[Any]:
     return [
         field.get_db_prep_value(field.get_prep_value(value), connection)
@@ -169,16 +197,23 @@ class PreparedModel(models.Model):
         abstract = True
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        if raw or returning_fields or using != DEFAULT_DB_ALIAS:
+        values = [getattr(self, field.attname) for field in returning_fields]
+        computed = any(value is None or _is_expression(value) for value in values)
+        if raw or computed or using != DEFAULT_DB_ALIAS:
             return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
         insert([self])
         return []
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *more: Any) -> Any:
-        computed = any(hasattr(value, "resolve_expression") for _, _, value in values)
+        computed = any(_is_expression(value) for _, _, value in values)
         if computed or not values or using != DEFAULT_DB_ALIAS:
             return super()._do_update(base_qs, using, pk_val, values, *more)
         return _update(type(self), pk_val, [(field, value) for field, _, value in values])
+
+
+def _is_expression(value: object) -> bool:
+    """Something that the database computes."""
+    return hasattr(value, "resolve_expression")
 
 
 def insert(rows: Sequence[models.Model]) -> None:

@@ -5,12 +5,11 @@ Every entry is written under the customer's lock, with its journal and its event
 
 from typing import NamedTuple
 
-from django.db.models import Sum
-
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay, insert_once, key_fields
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict
+from config.kernel.prepared import Total
 from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -18,6 +17,8 @@ from invoices.ledger.models import JournalKind
 from invoices.models import CreditEntry, CreditKind, Customer, Invoice
 from invoices.services.customers import lock_customer
 from outbox import services as outbox
+
+_balance = Total(CreditEntry.objects.all(), "amount", "customer", "currency")
 
 
 class NotEnoughCredit(Conflict):
@@ -122,9 +123,7 @@ def return_credit(*, customer: Customer, invoice: Invoice, amount: int, actor: P
 
 def credit_balance(*, customer: Customer, currency: str) -> int:
     """What is theirs to use, in minor units. Read under the customer's lock, it stays so."""
-    entries = CreditEntry.objects.filter(customer=customer, currency=currency)
-    balance: int = entries.aggregate(balance=Sum("amount", default=0))["balance"]
-    return balance
+    return _balance.of(customer.id, currency)
 
 
 def _enter(

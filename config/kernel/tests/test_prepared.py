@@ -7,7 +7,7 @@ from django.test.utils import CaptureQueriesContext
 
 from config.kernel import db, prepared
 from config.kernel.errors import NotFound
-from config.kernel.prepared import PreparedModel, Select
+from config.kernel.prepared import PreparedModel, Select, Total
 from config.kernel.tests.models import Shelf
 from config.kernel.tests.shelves import names, put
 
@@ -33,6 +33,7 @@ BY_ID = Select(Shelf.objects.all(), "id")
 ANNOTATED = Select(
     Shelf.objects.filter(currency="EUR").annotate(more=F("amount") + 2, is_dear=Q(amount__gt=4)), "name", limit=1
 )
+SUM = Total(Shelf.objects.order_by("-id"), "amount", "currency")
 LOCKED = Select(Shelf.objects.select_for_update(), "id")
 
 
@@ -92,6 +93,13 @@ def test_the_querysets_own_values_and_annotations_stay() -> None:
     assert (vars(other)["more"], vars(other)["is_dear"]) == (3, False)
 
 
+def test_a_total_adds_up_what_has_the_values() -> None:
+    """Nothing over no rows."""
+    for name, amount, currency in (("a", 5, "EUR"), ("b", 7, "EUR"), ("c", 1, "USD")):
+        Shelf.objects.create(name=name, amount=amount, currency=currency)
+    assert (SUM.of("EUR"), SUM.of("USD"), SUM.of("JPY")) == (12, 1, 0)
+
+
 @pytest.mark.skipif("connection.vendor != 'mysql'", reason="SQLite has no row locks")
 def test_a_locking_select_locks() -> None:
     """FOR UPDATE is part of what is prepared."""
@@ -118,6 +126,14 @@ def test_saving_stores_what_django_would_store() -> None:
     shelf.save()
     assert Shelf.objects.get(id=shelf.id).amount == 6
     assert Shelf.objects.count() == 1
+
+
+def test_a_default_that_the_database_has_too_is_not_asked_for() -> None:
+    """What is inserted is known, so the prepared statement does."""
+    with CaptureQueriesContext(connection) as captured:
+        PreparedShelf(name="a").save(force_insert=True)
+    assert "RETURNING" not in captured[0]["sql"]
+    assert vars(Shelf.objects.get())["amount"] == 0
 
 
 def test_an_expression_is_computed_by_the_database() -> None:
