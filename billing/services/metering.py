@@ -1,18 +1,19 @@
 """What was used of a subscription's features: closed when the period ends, told when a limit comes near. Steps."""
 
-from django.db.models import QuerySet
-
 from billing import events
 from billing.models import PlanVersion, Subscription, UsageCounter
 from billing.services import features
 from billing.services.features import Feature
 from config.api.principals import Principal
 from config.kernel import clock, db
+from config.kernel.prepared import Select
 from invoices.services import Line
 from outbox import services as outbox
 
 THRESHOLDS = (80, 100)
 """Percent of a limit that are told, each once for each limit."""
+
+_counters = Select(UsageCounter.objects.select_for_update().order_by("feature"), "subscription", "period")
 
 
 def close_period(subscription: Subscription) -> list[Line]:
@@ -88,6 +89,5 @@ def _tell(counter: UsageCounter, subscription: Subscription, feature: Feature, p
     outbox.record(source=counter, event=told, actor=actor)
 
 
-def _locked(subscription: Subscription) -> QuerySet[UsageCounter]:
-    counters = UsageCounter.objects.select_for_update().filter(subscription=subscription, period=subscription.period)
-    return counters.order_by("feature")
+def _locked(subscription: Subscription) -> list[UsageCounter]:
+    return _counters.all(subscription.id, subscription.period)

@@ -169,16 +169,23 @@ class PreparedModel(models.Model):
         abstract = True
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        if raw or returning_fields or using != DEFAULT_DB_ALIAS:
+        values = [getattr(self, field.attname) for field in returning_fields]
+        computed = any(value is None or _is_expression(value) for value in values)
+        if raw or computed or using != DEFAULT_DB_ALIAS:
             return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
         insert([self])
         return []
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *more: Any) -> Any:
-        computed = any(hasattr(value, "resolve_expression") for _, _, value in values)
+        computed = any(_is_expression(value) for _, _, value in values)
         if computed or not values or using != DEFAULT_DB_ALIAS:
             return super()._do_update(base_qs, using, pk_val, values, *more)
         return _update(type(self), pk_val, [(field, value) for field, _, value in values])
+
+
+def _is_expression(value: object) -> bool:
+    """Something that the database computes."""
+    return hasattr(value, "resolve_expression")
 
 
 def insert(rows: Sequence[models.Model]) -> None:

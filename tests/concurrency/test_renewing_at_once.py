@@ -1,12 +1,15 @@
 """Subscriptions renewed, changed, paid and ended at the same moment, on MariaDB: each period is billed once."""
 
 import datetime
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
 
 import pytest
+from django.db import transaction
+from django.db.models import Model
 
 from billing import services
 from billing.models import Subscription, SubscriptionInvoice
@@ -25,6 +28,7 @@ from billing.tests.factories import (
     settle,
 )
 from config.kernel.errors import Conflict, Unavailable
+from invoices.models import Customer
 from invoices.tests.factories import MERCHANT_KEY
 from outbox import services as outbox
 from outbox.models import OutboxEvent
@@ -80,6 +84,21 @@ def test_several_renewals_share_the_work() -> None:
     make_due(20, missed=2)
     assert sum(all_at_once([services.renew_due] * RENEWERS)) + services.renew_due() == 40
     assert SubscriptionInvoice.objects.count() == 60
+    check_invariants()
+
+
+@pytest.mark.parametrize("model", [Customer, Subscription])
+def test_what_somebody_has_locked_is_left_to_them(model: type[Model]) -> None:
+    """At once, be it the customer or the subscription; what they leave undone is done later."""
+    held, free = make_due(2)
+    started = time.monotonic()
+    with transaction.atomic():
+        key = held.customer_id if model is Customer else held.id
+        model._default_manager.select_for_update().get(pk=key)
+        assert all_at_once([services.renew_due]) == [1]
+    assert time.monotonic() - started < 2
+    assert (again(held).period, again(free).period) == (1, 2)
+    assert services.renew_due() == 1
     check_invariants()
 
 
