@@ -45,9 +45,3 @@ class UsageRecordAdmin(ReadOnlyAdmin):
     list_display = ["id", "counter", "delta", "used_after", "limit", "actor", "created_at"]
     id_search_fields = ["counter"]
     search_help_text = _("Id, or its counter's")
-
-
-def usage_of(subscription_id: str) -> SafeString:
-    """A link to what was used of a subscription, for its page."""
-    address = looks.list_of(UsageCounter, subscription__id__exact=subscription_id)
-    return format_html('<a class="q-link" href="{}">{}</a>', address, gettext("show"))
