@@ -161,14 +161,12 @@ def _find(asked: _Asked) -> tuple[Serving, Feature]:
         if by_id(Customer.objects.all(), asked.customer_id) is None:
             raise invoices.CustomerNotFound(id=asked.customer_id)
         raise NoSubscription(customer_id=asked.customer_id)
-    for served in found:
-        feature = served.features.get(asked.feature_name)
-        if feature is None:
-            continue
-        if not feature.is_metered:
-            raise FeatureNotMetered(feature_name=asked.feature_name, errors=_about_feature("feature_not_metered"))
-        return served, feature
-    raise UnknownFeature(feature_name=asked.feature_name, errors=_about_feature("unknown_feature"))
+    having = [(each, each.features[asked.feature_name]) for each in found if asked.feature_name in each.features]
+    for served, feature in having:
+        if feature.is_metered:
+            return served, feature
+    unusable = FeatureNotMetered if having else UnknownFeature
+    raise unusable(feature_name=asked.feature_name, errors=_about_feature(unusable.code))
 
 
 def _named(asked: _Asked) -> Serving:

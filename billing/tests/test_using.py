@@ -140,10 +140,10 @@ def test_only_what_is_served_can_be_used(status: str) -> None:
         use(subscription, named=True)
 
 
-def test_of_several_subscriptions_the_oldest_that_has_the_feature_is_used() -> None:
+def test_of_several_subscriptions_the_oldest_that_meters_the_feature_is_used() -> None:
     """Another one where it is named."""
     customer = make_customer()
-    make_active(make_plan(family="support", features={"tickets": {"limit": 5}}), customer=customer)
+    make_active(make_plan(family="support", features={"tickets": {"limit": 5}, "api_calls": True}), customer=customer)
     first = make_active(metered(10, family="first"), customer=customer)
     second = make_active(metered(10, family="second"), customer=customer)
     assert use(second, 2).counter.subscription_id == first.id

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.test import Client
 
 from billing.models import Plan, Subscription, UsageCounter, UsageRecord, User
-from billing.tests.factories import make_active, make_plan, make_subscription
+from billing.tests.factories import make_plan, make_subscription, make_trial
 from billing.tests.usage import metered, use
 from config.api import principals
 from config.kernel import clock
@@ -148,8 +148,8 @@ def fill(times: int = 1) -> None:
 
 
 def use_up() -> None:
-    """All that a subscription allows."""
-    subscription = make_active(metered(3))
+    """All that a trial allows."""
+    subscription = make_trial(metered(3, trial_days=14))
     use(subscription, 3)
 
 
