@@ -403,6 +403,8 @@ def _value(rows: QuerySet[Any], each: Any) -> str:
     row = rows[rows.count() // 2]
     for name in field.split("__"):
         row = getattr(row, name)
+    if isinstance(row, bool):
+        return str(row).lower()
     return row.isoformat() if isinstance(row, datetime.datetime) else str(row)
 
 
