@@ -17,7 +17,15 @@ from billing.admin.wording import next_step, price
 from billing.models import Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter
 from billing.services import features
 from billing.states import SubscriptionStatus
-from config.admin import MadeDateFilter, ReadOnlyInline, ReasonedActionsAdmin, bounded_count, filters, looks
+from config.admin import (
+    MadeDateFilter,
+    ReadOnlyInline,
+    ReasonedActionsAdmin,
+    RecentValuesFilter,
+    bounded_count,
+    filters,
+    looks,
+)
 from config.admin.dashboard import Tile, tile_of_status
 from config.admin.timeline import Item, Window, paged, window_of
 from config.kernel import clock, money
@@ -127,7 +135,13 @@ class DueFilter(admin.SimpleListFilter):
 @admin.register(Subscription)
 class SubscriptionAdmin(ReasonedActionsAdmin):
     list_display = ["id", "customer", "plan_and_price", "status", "period", "due_at", "ends"]
-    list_filter = ["status", PlanFilter, DueFilter, "cancels_at_period_end", ("created_at", MadeDateFilter)]
+    list_filter = [
+        "status",
+        PlanFilter,
+        DueFilter,
+        ("cancels_at_period_end", RecentValuesFilter),
+        ("created_at", MadeDateFilter),
+    ]
     list_select_related = ["plan_version__plan"]
     search_fields = ["customer__email__exact"]
     search_help_text = _("Its id, a customer's or an invoice's, or the customer's e-mail address")
