@@ -31,6 +31,7 @@ from billing.services.changing import (
 )
 from billing.services.following import (
     follow_invoice,
+    of_subscriptions,
 )
 from billing.services.locks import (
     SubscriptionNotFound,
@@ -132,6 +133,7 @@ __all__ = [
     "forget_mail",
     "forget_sessions",
     "hash_secret",
+    "of_subscriptions",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
