@@ -1,4 +1,4 @@
-"""Two workers renew the same subscriptions and one dies, at a step of a renewal or at any moment: each period is once."""
+"""Two workers renew the same subscriptions; one dies, at a step of a renewal or at any moment. Each period is there."""
 
 import contextlib
 import datetime
@@ -17,7 +17,7 @@ from billing import services
 from billing.models import Subscription, SubscriptionInvoice
 from billing.states import SubscriptionStatus
 from billing.tests.factories import live_payments, make_plan, make_subscription
-from config.kernel import clock
+from config.kernel import clock, correlation
 from config.test_clock.services import advance
 from config.tests.servers import database_url
 from invoices.models import Invoice
@@ -81,11 +81,12 @@ class Worker(StoppableServer):
 def test_whoever_of_two_renewing_workers_dies_each_period_is_billed_once(
     transactional_db: None, tmp_path: Path, deaths: list[str]
 ) -> None:
-    """Sixty subscriptions, three periods each per death: none is missing, none twice, each has one payment."""
+    """Sixty subscriptions, three periods of each per death: none is missing, none twice, each has one payment."""
     seed = random.randrange(10**6)
     chance = random.Random(seed)
     chance.shuffle(deaths)
-    subscriptions = _active_subscriptions()
+    with correlation.bind("req_before"):
+        subscriptions = _active_subscriptions()
     with _worker(tmp_path, "survivor"):
         for number, death in enumerate(deaths):
             crash_at = death and f"{death}:{chance.randint(1, 20)}"

@@ -1,18 +1,35 @@
 """All that use cases write, to be compared."""
 
+from collections.abc import Callable
 from typing import Any
 
-from invoices.models import Customer, Invoice
+from billing.models import Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter
+from invoices.models import CreditEntry, Customer, Invoice, InvoiceLine
 from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
+BILLING = (Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter)
+INVOICES = (Customer, CreditEntry, Invoice, InvoiceLine)
 PAYMENTS = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
+Row = dict[str, Any]
 
 
-def rows() -> dict[str, Any]:
+def rows() -> dict[str, list[Row]]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (*PAYMENTS, Customer, Invoice, OutboxEvent, ProviderEvent)
+        for model in (*BILLING, *INVOICES, *PAYMENTS, OutboxEvent, ProviderEvent)
     }
+
+
+def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
+    """How many rows `act` made and how many it changed, by table."""
+    before = rows()
+    act()
+    return {name: _difference(before[name], after) for name, after in rows().items()}
+
+
+def _difference(before: list[Row], after: list[Row]) -> tuple[int, int]:
+    known = {row["id"]: row for row in before}
+    return len(after) - len(before), sum(row["id"] in known and row != known[row["id"]] for row in after)
