@@ -32,6 +32,7 @@ from billing.services.changing import (
 )
 from billing.services.following import (
     follow_invoice,
+    of_subscriptions,
 )
 from billing.services.locks import (
     SubscriptionNotFound,
@@ -167,6 +168,7 @@ __all__ = [
     "forget_sessions",
     "hash_secret",
     "limits_of",
+    "of_subscriptions",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",

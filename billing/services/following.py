@@ -1,5 +1,7 @@
 """What happens to a subscription's invoices decides how it goes on. Called by the relay, in order, once per event."""
 
+from collections.abc import Sequence
+
 from billing.models import Subscription, SubscriptionInvoice
 from billing.services import charging, locks, moving
 from billing.states import SubscriptionStatus
@@ -10,6 +12,13 @@ from outbox.models import OutboxEvent
 from payments import services as payments
 
 ACTOR = system("billing.follow")
+
+
+def of_subscriptions(*, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+    """Those about invoices that a subscription has caused: that is committed with the invoice, so it is seen."""
+    caused = SubscriptionInvoice.objects.filter(invoice__in={event.aggregate_id for event in events})
+    known = set(caused.values_list("invoice_id", flat=True))
+    return [event for event in events if event.aggregate_id in known]
 
 
 def follow_invoice(*, event: OutboxEvent) -> None:

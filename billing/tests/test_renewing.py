@@ -62,7 +62,7 @@ def test_a_renewal_takes_eleven_statements(features: dict[str, Any], statements:
     [due] = renewing._read_due().values()
     with CaptureQueriesContext(connection) as captured:
         assert renewing.take_step(due) == Step.TAKEN
-    sent = [query["sql"] for query in captured if query["sql"] not in ("BEGIN", "COMMIT")]
+    sent = [query["sql"] for query in captured if not query["sql"].startswith(("BEGIN", "COMMIT"))]
     assert len(sent) == statements, sent
 
 

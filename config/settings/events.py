@@ -1,6 +1,8 @@
 """Who hears which event. The one table through which anything travels *up* the import direction.
 
 A consumer's handler is called as `handler(event=OutboxEvent)` inside the relay's transaction, once per event in effect.
+Where most events of its types are nothing to it, a `chooser(events=Sequence[OutboxEvent])` returns, before that and
+outside transactions, those that are: the others are passed over together.
 One of batches is called as `batch_handler(events=Sequence[OutboxEvent])`; its `events` may name a function that is
 asked before each batch which types it hears of.
 A publisher is an object with `publish(events: Sequence[PublishedEvent])`, called outside transactions, at least once.
@@ -18,6 +20,7 @@ EVENT_CONSUMERS: dict[str, dict[str, Any]] = {
     },
     "subscriptions": {
         "handler": "billing.services.follow_invoice",
+        "chooser": "billing.services.of_subscriptions",
         "events": ["invoice.paid", "invoice.reopened", "invoice.failed", "invoice.voided"],
     },
     "webhooks": {

@@ -16,7 +16,7 @@ from outbox.services.leases import Lease
 from outbox.services.run import Batch
 from outbox.services.sequencing import LogCorrupted
 from outbox.subscribers.base import PublishedEvent
-from outbox.subscribers.registry import Subscriber
+from outbox.subscribers.registry import Consumer, Subscriber
 
 _TABLE = OutboxEvent._meta.db_table
 _PREFIX = OutboxEvent._meta.get_field("id").prefix
@@ -60,7 +60,7 @@ def for_publisher(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[
     return Batch([event for event in found if subscriber.hears(event.type)], through)
 
 
-def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[OutboxEvent]:
+def for_consumer(*, lease: Lease, subscriber: Consumer, limit: int) -> Batch[OutboxEvent]:
     """What `subscriber` hears of the next `limit` positions, archived ones too; the rest is not loaded.
 
     Raises LogCorrupted for a gap.
@@ -74,7 +74,7 @@ def for_consumer(*, lease: Lease, subscriber: Subscriber, limit: int) -> Batch[O
     if not heard:
         return Batch([], through)
     stretch = OutboxEvent.objects.filter(shard=lease.shard, position__gt=lease.position, position__lte=through)
-    return Batch(list(stretch.filter(type__in=heard).order_by("position")), through)
+    return Batch(subscriber.choose(list(stretch.filter(type__in=heard).order_by("position"))), through)
 
 
 def _types(lease: Lease, limit: int) -> tuple[Sequence[Any], int, int | None]:

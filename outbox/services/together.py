@@ -91,12 +91,16 @@ def _consume(stretches: dict[Lease, Stretch], consumer: Consumer) -> Together:
         return Together(left=list(stretches))
     present = consumer.at_present()
     hearing = [lease for lease in stretches if any(map(present.hears, types.get(lease.shard, ())))]
+    heard = {type_ for lease in hearing for type_ in types[lease.shard] if present.hears(type_)}
+    if hearing and consumer.chooser:
+        events = reading.events_in([stretches[lease] for lease in hearing], heard)
+        chosen = {event.shard for event in consumer.choose(events)}
+        hearing = [lease for lease in hearing if lease.shard in chosen]
     done = {lease: stretch for lease, stretch in stretches.items() if lease not in hearing}
     if done:
         leases.give_back_together(leases=_goals(done))
     if not hearing or not consumer.takes_batches:
         return Together(moved=_length(done), left=hearing)
-    heard = {type_ for lease in hearing for type_ in types[lease.shard] if present.hears(type_)}
     return _consume_batch({lease: stretches[lease] for lease in hearing}, consumer, heard, passed=_length(done))
 
 

@@ -38,15 +38,21 @@ class Subscriber:
 class Consumer(Subscriber):
     """Takes effect in our database, in the transaction that moves its cursor.
 
-    One of batches `takes_batches`, and is asked before each what is `wanted`.
+    One of batches `takes_batches`, and is asked before each what is `wanted`. One with a `chooser` hears only of those
+    events that it chooses.
     """
 
     handler: Handler
     takes_batches: bool = False
     wanted: Callable[[], Collection[str]] | None = None
+    chooser: Callable[..., list[OutboxEvent]] | None = None
 
     def at_present(self) -> Subscriber:
         return self if self.wanted is None else dataclasses.replace(self, patterns=tuple(sorted(self.wanted())))
+
+    def choose(self, events: list[OutboxEvent]) -> list[OutboxEvent]:
+        """Of those whose type it hears, the ones that it wants."""
+        return self.chooser(events=events) if self.chooser and events else events
 
     def handle(self, events: Sequence[OutboxEvent]) -> None:
         """A batch, or one event."""
@@ -80,7 +86,8 @@ def configured() -> dict[str, Subscriber]:
 
 
 def _consumer(name: str, entry: dict[str, Any]) -> Consumer:
-    return Consumer(**_common(name, entry), handler=import_string(entry["handler"]))
+    chooser = import_string(entry["chooser"]) if "chooser" in entry else None
+    return Consumer(**_common(name, entry), handler=import_string(entry["handler"]), chooser=chooser)
 
 
 def _batch_consumer(name: str, entry: dict[str, Any]) -> Consumer:

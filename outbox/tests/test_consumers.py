@@ -1,4 +1,8 @@
+from collections.abc import Sequence
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django.fixtures import Settings
 
 from config.kernel import correlation
@@ -34,6 +38,43 @@ def test_a_consumer_hears_what_its_patterns_match_and_passes_over_the_rest() -> 
     services.drain()
     assert effects() == heard
     assert Cursor.objects.get(subscriber="effects", shard=services.shard_of(customer.pk)).position == 8
+
+
+@pytest.mark.parametrize("shards", [[3], [3, 4, 5]])
+def test_a_consumer_with_a_chooser_gets_what_that_chooses(settings: Settings, shards: list[int]) -> None:
+    """One event after the other; the rest is passed over, in one shard or in several at once."""
+    entry = {**settings.EVENT_CONSUMERS["effects"], "chooser": f"{__name__}.choose_every_third"}
+    settings.EVENT_CONSUMERS = {"effects": entry}
+    recorded = {shard: record(aggregate(shard=shard), 7) for shard in shards}
+    services.drain()
+    assert sorted(effects()) == sorted(id for ids in recorded.values() for id in (ids[2], ids[5]))
+    assert set(Cursor.objects.filter(subscriber="effects", shard__in=shards).values_list("position", flat=True)) == {7}
+
+
+@pytest.mark.parametrize("shards", [[3], [3, 4, 5]])
+def test_what_a_chooser_leaves_out_costs_no_transaction_of_its_own(settings: Settings, shards: list[int]) -> None:
+    """A pass takes as many statements for thirty events that nobody wants as for one."""
+    entry = {**settings.EVENT_CONSUMERS["effects"], "chooser": f"{__name__}.choose_nothing"}
+    settings.EVENT_CONSUMERS, settings.EVENT_PUBLISHERS = {"effects": entry}, {}
+    services.relay_once()
+    counted = []
+    for count in (1, 30):
+        for shard in shards:
+            record(aggregate(shard=shard), count)
+        services.drain(only=[])
+        with CaptureQueriesContext(connection) as captured:
+            services.relay_once()
+        counted.append(len(captured))
+    assert counted[0] == counted[1]
+    assert effects() == []
+
+
+def choose_every_third(*, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+    return [event for event in events if event.sequence % 3 == 0]
+
+
+def choose_nothing(*, events: Sequence[OutboxEvent]) -> list[OutboxEvent]:
+    return []
 
 
 def test_a_crash_between_effect_and_cursor_move_leaves_one_effect() -> None:

@@ -1,5 +1,6 @@
 """All that use cases write, to be compared."""
 
+from collections.abc import Callable
 from typing import Any
 
 from billing.models import (
@@ -13,18 +14,32 @@ from billing.models import (
     UsageRecord,
     User,
 )
-from invoices.models import CreditEntry, Customer, Entry, Invoice
+from invoices.models import CreditEntry, Customer, Entry, Invoice, InvoiceLine
 from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
 BILLING = (User, Session, Mail, Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord)
+INVOICES = (Customer, CreditEntry, Entry, Invoice, InvoiceLine)
 PAYMENTS = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
+Row = dict[str, Any]
 
 
-def rows() -> dict[str, Any]:
+def rows() -> dict[str, list[Row]]:
     """The rows of each table, by its model's name."""
     return {
         model.__name__: list(model.objects.order_by("pk").values())
-        for model in (*BILLING, *PAYMENTS, Customer, Invoice, CreditEntry, Entry, OutboxEvent, ProviderEvent)
+        for model in (*BILLING, *INVOICES, *PAYMENTS, OutboxEvent, ProviderEvent)
     }
+
+
+def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
+    """How many rows `act` made and how many it changed, by table."""
+    before = rows()
+    act()
+    return {name: _difference(before[name], after) for name, after in rows().items()}
+
+
+def _difference(before: list[Row], after: list[Row]) -> tuple[int, int]:
+    known = {row["id"]: row for row in before}
+    return len(after) - len(before), sum(row["id"] in known and row != known[row["id"]] for row in after)

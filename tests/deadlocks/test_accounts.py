@@ -12,7 +12,7 @@ from billing.models import Mail, Session, User
 from billing.tokens import RefreshToken
 from config.kernel import db
 from tests.api import PASSWORD, SignedIn
-from tests.deadlocks.test_every_service import done_by
+from tests.deadlocks.rows import done_by
 from tests.faults import commit_answer_lost, deadlock_at, statements_counted
 
 pytestmark = pytest.mark.django_db(transaction=True)

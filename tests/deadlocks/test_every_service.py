@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import pytest
 
@@ -15,14 +14,13 @@ from payments import services
 from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
-from tests.deadlocks.rows import rows
+from tests.deadlocks.rows import done_by
 from tests.faults import deadlock_at, statements_counted
 from tests.invariants import check_invariants
 from webhooks.inbound.tests.sending import event_about, send
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ACTOR = system("test")
-Row = dict[str, Any]
 
 
 def _paid() -> Payment:
@@ -194,15 +192,3 @@ def test_one_deadlock_anywhere_in_a_service_is_retried_whole(prepare: Callable[[
             done = done_by(act)
         assert (done, faults.faults) == (expected, 1), (n, faults.failed)
     check_invariants()
-
-
-def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
-    """How many rows `act` made and how many it changed, by table."""
-    before = rows()
-    act()
-    return {name: _difference(before[name], after) for name, after in rows().items()}
-
-
-def _difference(before: list[Row], after: list[Row]) -> tuple[int, int]:
-    known = {row["id"]: row for row in before}
-    return len(after) - len(before), sum(row["id"] in known and row != known[row["id"]] for row in after)
