@@ -25,6 +25,7 @@ from billing.services.canceling import (
 from billing.services.changing import (
     CHANGEABLE,
     CurrencyDiffers,
+    NotPaidYet,
     OtherFamily,
     RenewalUnderWay,
     SamePlan,
@@ -132,6 +133,7 @@ __all__ = [
     "NoSubscription",
     "NoTrial",
     "NotDue",
+    "NotPaidYet",
     "NotScheduled",
     "NothingDue",
     "OtherFamily",

@@ -41,8 +41,8 @@ def cancel_subscription(
     """End it now or when its period ends; what is not served yet, or no more, ends now in any case.
 
     What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
-    the period stays charged unless `credit_unused`. Raises SubscriptionNotFound, CancelScheduled, and
-    ForbiddenTransition once it has ended.
+    the period stays charged unless `credit_unused`, which credits it where nothing is owed. Raises
+    SubscriptionNotFound, CancelScheduled, and ForbiddenTransition once it has ended.
     """
     subscription = locks.lock(subscription_id, actor)
     if subscription.ended_at is not None:
@@ -77,14 +77,19 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
 
 
 def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
-    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything."""
+    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything.
+
+    What has paid one that never began goes back.
+    """
     over = metering.close_period(subscription)
     lines = [] if subscription.voids_open_invoices else over
-    if credit_unused:
+    if credit_unused and charging.unsettled(subscription) is None:
         lines += charging.unused(subscription, now=clock.now())
     if lines:
         invoice = charging.bill(subscription, lines=lines, period=None, actor=actor)
         charging.charge(subscription, invoice, actor=actor, reason="the last invoice")
     if subscription.voids_open_invoices:
         charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
+    if subscription.status == SubscriptionStatus.PENDING:
+        charging.give_back_paid(subscription, actor=actor, reason="the subscription was canceled before it began")
     moving.cancel(subscription, actor=actor, reason=reason)

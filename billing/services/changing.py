@@ -12,6 +12,7 @@ from config.api.principals import Principal
 from config.kernel import clock, db
 from config.kernel.errors import Conflict, ForbiddenTransition, Unavailable
 from invoices.models import Invoice
+from invoices.services import Line
 
 CHANGEABLE = (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE)
 
@@ -34,6 +35,12 @@ class CurrencyDiffers(Conflict):
     code = "currency_differs"
 
 
+class NotPaidYet(Conflict):
+    """Invoice {invoice_id} of subscription {subscription_id} is not paid yet, so nothing of it can be credited."""
+
+    code = "not_paid_yet"
+
+
 class RenewalUnderWay(Unavailable):
     """The period of subscription {subscription_id} has just ended and its renewal is under way. Try again shortly."""
 
@@ -48,19 +55,21 @@ def change_plan(
 
     `when` decides otherwise. What the customer has paid and not used is credited to the second. A change back to the
     present plan takes back one that was to come. Raises SubscriptionNotFound, PlanNotFound, PlanInactive, SamePlan,
-    OtherFamily, CurrencyDiffers, RenewalUnderWay, and ForbiddenTransition unless it is trialing or active.
+    OtherFamily, CurrencyDiffers, RenewalUnderWay, NotPaidYet where it would leave credit for what was not paid, and
+    ForbiddenTransition unless it is trialing or active.
     """
     subscription = locks.lock(subscription_id, actor)
     if subscription.status not in CHANGEABLE:
         raise ForbiddenTransition(
             action="change the plan of", resource="subscription", status=subscription.status, id=subscription.id
         )
-    plan, version = plans.offered(plan_id)
-    _check(subscription, version, family=plan.family)
-    if version == subscription.plan_version:
+    if _takes_back(subscription, plan_id):
         subscription.next_plan_version = None
         moving.note(subscription, events.SubscriptionChangeUnscheduled, actor=actor, reason=reason)
-    elif (when or _default_when(subscription, version)) == When.PERIOD_END:
+        return subscription
+    plan, version = plans.offered(plan_id)
+    _check(subscription, version, family=plan.family, when=when)
+    if (when or _default_when(subscription, version)) == When.PERIOD_END:
         subscription.next_plan_version = version
         moving.note(subscription, events.SubscriptionChangeScheduled, actor=actor, reason=reason)
     else:
@@ -68,9 +77,16 @@ def change_plan(
     return subscription
 
 
-def _check(subscription: Subscription, version: PlanVersion, *, family: str) -> None:
+def _takes_back(subscription: Subscription, plan_id: str) -> bool:
+    """The present plan goes on as it is, whatever it costs or is by now, and another one does not follow."""
+    following = subscription.next_plan_version
+    return following is not None and following.plan_id != plan_id == subscription.plan_version.plan_id
+
+
+def _check(subscription: Subscription, version: PlanVersion, *, family: str, when: When | None) -> None:
     about = {"subscription_id": subscription.id, "plan_id": version.plan_id}
-    if version == (subscription.next_plan_version or subscription.plan_version):
+    following = None if when == When.NOW else subscription.next_plan_version
+    if version == (following or subscription.plan_version):
         raise SamePlan(**about)
     if family != subscription.family:
         raise OtherFamily(family=subscription.family, **about)
@@ -106,6 +122,7 @@ def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.d
     if version.cycle == subscription.plan_version.cycle:
         _carry_on(subscription, version, actor)
         rest = charging.rest_line(subscription, now=now)
+        _check_paid(subscription, [*credited, rest])
         return charging.bill(subscription, lines=[*credited, rest], period=None, actor=actor)
     over = metering.close_period(subscription)
     subscription.plan_version, subscription.next_plan_version = version, None
@@ -113,7 +130,15 @@ def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.d
     period = charging.following_period(subscription)
     charging.enter(subscription, period)
     lines = [*credited, charging.plan_line(subscription), *over]
+    _check_paid(subscription, lines)
     return charging.bill(subscription, lines=lines, period=period.number, actor=actor)
+
+
+def _check_paid(subscription: Subscription, lines: list[Line]) -> None:
+    """What would become credit has to be paid first. Raises NotPaidYet."""
+    unsettled = charging.unsettled(subscription)
+    if unsettled is not None and sum(line.amount for line in lines) < 0:
+        raise NotPaidYet(invoice_id=unsettled.id, subscription_id=subscription.id)
 
 
 def _carry_on(subscription: Subscription, version: PlanVersion, actor: Principal) -> None:

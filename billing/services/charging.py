@@ -4,7 +4,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from billing.models import Subscription, SubscriptionInvoice
 from billing.services import calendar, moving
@@ -105,15 +105,17 @@ def rest_line(subscription: Subscription, *, now: datetime.datetime) -> Line:
 def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
 
-    What was used is rounded once, and the rest is credited, so that both are what was charged.
+    What was used is rounded once, and the rest is credited, so that both are what was charged. Money that has gone back
+    is not credited too.
     """
     charged = _charged_line(subscription)
-    if charged is None or not charged.amount:
+    if charged is None or now >= subscription.period_ends_at:
         return []
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
     _, rest = split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
-    if not rest:
+    rest = min(rest, charged.amount - payments.amount_given_back(charged.invoice))
+    if rest <= 0:
         return []
     description = f"Not used: {charged.description}"
     return [
@@ -128,7 +130,8 @@ def _charged_line(subscription: Subscription) -> InvoiceLine | None:
         ends_at=subscription.period_ends_at,
         reverses=None,
     )
-    return lines.exclude(invoice__status=InvoiceStatus.VOID).order_by("-id").first()
+    lines = lines.exclude(invoice__status=InvoiceStatus.VOID).select_related("invoice")
+    return lines.order_by("-id").first()
 
 
 def split_by_time(
@@ -169,6 +172,12 @@ def terms_of(subscription: Subscription) -> PaymentTerms | None:
     return None if method is None else PaymentTerms(provider=method.provider, payment_method=method.id)
 
 
+def overdue(subscription: Subscription) -> bool:
+    """Whether it has an invoice that somebody has to pay, be it that one that was declined is being tried again."""
+    tried_again = _caused(subscription, [InvoiceStatus.PROCESSING]).filter(attempts__gt=1)
+    return owed(subscription) is not None or tried_again.exists()
+
+
 def owed(subscription: Subscription) -> Invoice | None:
     """The oldest of its invoices that somebody has to pay and no payment is trying to."""
     return _caused(subscription, OWED).first()
@@ -180,12 +189,41 @@ def unsettled(subscription: Subscription) -> Invoice | None:
 
 
 def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> None:
-    """Nobody owes what no payment is trying to pay; an invoice of which a line was taken back since stays owed."""
-    taken_back = InvoiceLine.objects.filter(reverses__invoice=OuterRef("pk"))
-    for invoice in _caused(subscription, OWED).exclude(Exists(taken_back)):
+    """Nobody owes what no payment is trying to pay, and what has paid a part of it goes back.
+
+    An invoice stays owed where one that is paid takes back a line of it. The latest goes first: it may take back lines
+    of those before. All are locked, so that what pays one from here on does so once the caller has committed.
+    """
+    for invoice in _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).reverse():
         locked = invoices.lock_invoice(invoice.id)
-        if locked.status in OWED:
+        if locked.status in OWED and not _is_taken_back(locked):
             invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
+            payments.refund_whole(invoice=locked, actor=actor, reason=reason)
+
+
+def _is_taken_back(invoice: Invoice) -> bool:
+    reversals = InvoiceLine.objects.filter(reverses__invoice=invoice)
+    return reversals.exclude(invoice__status=InvoiceStatus.VOID).exists()
+
+
+def give_back_paid(subscription: Subscription, *, actor: Principal, reason: str) -> None:
+    """Requires its lock. Whatever has paid its invoices was paid for nothing."""
+    for invoice in _caused(subscription, [InvoiceStatus.PAID]):
+        give_back(subscription, invoices.lock_invoice(invoice.id), actor=actor, reason=reason)
+
+
+def give_back(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
+    """Requires the locks of both; call it once for an invoice. The money that paid it goes back, and credit too."""
+    payments.refund_whole(invoice=invoice, actor=actor, reason=reason)
+    if invoice.amount_credited:
+        invoices.give_credit(
+            customer=subscription.customer,
+            amount=invoice.amount_credited,
+            currency=invoice.currency,
+            actor=actor,
+            reason=reason,
+            invoice=invoice,
+        )
 
 
 def _caused(subscription: Subscription, statuses: Sequence[str]) -> QuerySet[Invoice]:

@@ -9,7 +9,6 @@ from config.api.principals import system
 from config.kernel import db
 from invoices import services as invoices
 from outbox.models import OutboxEvent
-from payments import services as payments
 
 ACTOR = system("billing.follow")
 
@@ -29,7 +28,7 @@ def follow_invoice(*, event: OutboxEvent) -> None:
         return
     subscription = locks.lock_known(caused.subscription)
     if subscription.ended_at is not None:
-        _follow_ended(subscription, invoice_id=event.aggregate_id)
+        _follow_ended(subscription, event)
     elif event.type in ("invoice.paid", "invoice.voided"):
         _follow_settled(subscription, event.type)
     else:
@@ -38,7 +37,7 @@ def follow_invoice(*, event: OutboxEvent) -> None:
 
 def _follow_settled(subscription: Subscription, event_type: str) -> None:
     """Paid, it is active; once nobody owes its first invoice any more, it comes to nothing."""
-    if subscription.status == SubscriptionStatus.ACTIVE or charging.owed(subscription) is not None:
+    if subscription.status == SubscriptionStatus.ACTIVE or charging.overdue(subscription):
         return
     if event_type == "invoice.voided" and subscription.status == SubscriptionStatus.PENDING:
         moving.expire(subscription, actor=ACTOR, reason="the first invoice was voided")
@@ -51,12 +50,13 @@ def _follow_declined(subscription: Subscription) -> None:
         moving.fall_due(subscription, actor=ACTOR, reason="a payment did not bring money")
 
 
-def _follow_ended(subscription: Subscription, *, invoice_id: str) -> None:
-    """A payment was still under way when it ended. Where nobody was to owe anything, its money goes back."""
+def _follow_ended(subscription: Subscription, event: OutboxEvent) -> None:
+    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid goes back."""
     if not subscription.voids_open_invoices:
         return
     reason = "the subscription was canceled before"
     charging.void_owed(subscription, actor=ACTOR, reason=reason)
-    invoice = invoices.lock_invoice(invoice_id)
-    if invoice.paid_at is not None and subscription.ended_at is not None and invoice.paid_at >= subscription.ended_at:
-        payments.refund_whole(invoice=invoice, actor=ACTOR, reason=reason)
+    invoice = invoices.lock_invoice(event.aggregate_id)
+    assert subscription.ended_at is not None, subscription.id
+    if event.type == "invoice.paid" and invoice.paid_at is not None and invoice.paid_at >= subscription.ended_at:
+        charging.give_back(subscription, invoice, actor=ACTOR, reason=reason)

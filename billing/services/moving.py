@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 
 from billing import events
-from billing.models import AfterGrace, Subscription
+from billing.models import Subscription
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
@@ -29,13 +29,9 @@ def fall_due(subscription: Subscription, *, actor: Principal, reason: str) -> No
     _move(subscription, "fall_due", events.SubscriptionPastDue, actor, reason)
 
 
-def end_grace(subscription: Subscription, *, actor: Principal, reason: str = "") -> None:
-    """What is owed was not paid in time: suspended or canceled, as the plan says."""
-    reason = reason or f"not paid within {subscription.plan_version.grace_days} days"
-    if subscription.plan_version.after_grace == AfterGrace.CANCEL:
-        cancel(subscription, actor=actor, reason=reason)
-    else:
-        _move(subscription, "suspend", events.SubscriptionUnpaid, actor, reason)
+def suspend(subscription: Subscription, *, actor: Principal, reason: str) -> None:
+    """What is owed was not paid in time: nothing is served until it is."""
+    _move(subscription, "suspend", events.SubscriptionUnpaid, actor, reason)
 
 
 def expire(subscription: Subscription, *, actor: Principal, reason: str) -> None:
@@ -82,6 +78,8 @@ def next_due(subscription: Subscription) -> datetime.datetime | None:
             return subscription.period_ends_at
         case SubscriptionStatus.PAST_DUE:
             return min(subscription.period_ends_at, grace_ends_at(subscription))
+        case SubscriptionStatus.UNPAID if subscription.cancels_at_period_end:
+            return subscription.period_ends_at
     return None
 
 

@@ -13,12 +13,13 @@ import time
 from django.conf import settings
 
 from billing import events
-from billing.models import PlanVersion, Subscription
+from billing.models import AfterGrace, PlanVersion, Subscription
 from billing.services import canceling, charging, locks, metering, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
 from config.kernel.errors import Conflict
+from invoices import services as invoices
 from invoices.models import Invoice
 from invoices.services import Line
 from payments.services.sweeping import take_up_each
@@ -147,15 +148,19 @@ def _expire_unpaid(subscription: Subscription, actor: Principal, reason: str) ->
 
 
 def _end_grace(subscription: Subscription, actor: Principal, reason: str) -> None:
+    version = subscription.plan_version
+    reason = reason or f"not paid within {version.grace_days} days"
     if charging.owed(subscription) is None:
         _wait(subscription)
+    elif version.after_grace == AfterGrace.CANCEL:
+        canceling.end_now(subscription, actor=actor, reason=reason)
     else:
-        moving.end_grace(subscription, actor=actor, reason=reason)
+        moving.suspend(subscription, actor=actor, reason=reason)
 
 
 def _end_trial(subscription: Subscription, actor: Principal, reason: str) -> None:
     """It becomes a paid one as soon as its first invoice is paid, or ends where there is nothing to pay with."""
-    if subscription.plan_version.amount and charging.terms_of(subscription) is None:
+    if not _can_pay(subscription):
         metering.close_period(subscription)
         moving.expire(subscription, actor=actor, reason=reason or "the trial has ended with nothing to pay with")
         return
@@ -163,9 +168,17 @@ def _end_trial(subscription: Subscription, actor: Principal, reason: str) -> Non
     charging.charge(subscription, invoice, actor=actor, reason=reason or "the trial has ended")
 
 
+def _can_pay(subscription: Subscription) -> bool:
+    """Whether the period after the trial costs no more than the customer's credit, or something else pays it."""
+    version = subscription.next_plan_version or subscription.plan_version
+    credit = invoices.credit_balance(customer=subscription.customer, currency=version.currency)
+    return version.amount <= credit or charging.terms_of(subscription) is not None
+
+
 def convert(subscription: Subscription, *, actor: Principal, reason: str = "") -> Invoice:
-    """Requires its lock. Its trial is over, its first period begins: the invoice of that, not yet charged."""
+    """Requires its lock. Its trial is over, its first period begins, on the next plan if any: the uncharged invoice."""
     metering.close_period(subscription)
+    charging.change_to_next_plan(subscription)
     return _begin_period(subscription, [], events.SubscriptionConverted, actor, reason)
 
 

@@ -14,17 +14,23 @@ from billing.tests.factories import (
     invoices_of,
     live_payments,
     make_active,
+    make_customer,
     make_plan,
     make_subscription,
     make_trial,
     renew,
     settle,
 )
+from config.kernel import clock
 from config.kernel.errors import ForbiddenTransition
 from invoices import services as invoices
+from invoices.models import Customer
 from invoices.tests.factories import MERCHANT_KEY
+from outbox import services as outbox
+from payments import services as payments
 from payments.models import Refund
-from payments.tests.factories import HARD, SOFT
+from payments.providers.base import Outcome
+from payments.tests.factories import HARD, SOFT, captured, make_key, tell_payment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -36,6 +42,25 @@ def cancel(subscription: Subscription, when: When = When.NOW, **more: bool) -> S
     return services.cancel_subscription(
         actor=MERCHANT_KEY, subscription_id=subscription.id, when=when, reason="moving on", **more
     )
+
+
+def renewed(subscription: Subscription, outcome: Outcome | None = None) -> Subscription:
+    """Its next period has begun, and the provider says `outcome` of the payment."""
+    go_to(subscription.period_ends_at)
+    renew()
+    return settle(subscription, outcome) if outcome else again(subscription)
+
+
+def credit_of(subscription: Subscription) -> int:
+    return invoices.credit_balance(customer=subscription.customer, currency="EUR")
+
+
+def with_credit(amount: int) -> Customer:
+    customer = make_customer()
+    invoices.grant_credit(
+        actor=MERCHANT_KEY, customer_id=customer.id, amount=amount, currency="EUR", reason="sorry", key=None
+    )
+    return customer
 
 
 def test_canceled_now_it_has_ended() -> None:
@@ -141,3 +166,91 @@ def test_a_trial_ends_without_owing_anything() -> None:
     go_to(later.period_ends_at)
     renew()
     assert (again(later).status, invoices_of(later)) == ("canceled", [])
+
+
+def test_what_was_never_paid_is_not_credited() -> None:
+    """Past due, canceled with credit for what is not used: no credit for money that never came."""
+    subscription = renewed(make_active(), HARD)
+    assert subscription.status == "past_due"
+    cancel(subscription, credit_unused=True)
+    assert credit_of(subscription) == 0
+
+
+def test_voided_and_credited_nothing_is_owed_and_nothing_given() -> None:
+    """Past due, canceled with both: the invoice is void, no credit."""
+    subscription = renewed(make_active(), HARD)
+    cancel(subscription, credit_unused=True, void_open_invoices=True)
+    assert (invoices_of(subscription)[1].status, credit_of(subscription)) == ("void", 0)
+
+
+def test_what_was_refunded_is_not_credited_too() -> None:
+    """The payment was given back whole, then the subscription is canceled with credit."""
+    subscription = make_active()
+    payment = invoices_of(subscription)[0].payments.get()
+    payments.request_refund(actor=MERCHANT_KEY, payment_id=payment.id, key=make_key(operation="payments.refund"))
+    cancel(subscription, credit_unused=True)
+    assert credit_of(subscription) == 0
+
+
+def test_unpaid_and_canceled_with_credit_long_after_the_period() -> None:
+    """Nothing is left of the period: no credit, no crash."""
+    subscription = renewed(make_active(make_plan(grace_days=1)), HARD)
+    go_to(subscription.period_ends_at + datetime.timedelta(days=3))
+    renew()
+    assert again(subscription).status == "unpaid"
+    assert cancel(subscription, credit_unused=True).status == "canceled"
+
+
+def test_canceled_with_credit_before_a_late_renewal() -> None:
+    """The period has just ended, the renewal has not come: no credit, no crash."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at)
+    assert cancel(subscription, credit_unused=True).status == "canceled"
+
+
+def test_a_pending_one_whose_payment_came_just_before_it_was_canceled() -> None:
+    """It was never served: the money goes back."""
+    subscription = make_subscription()
+    [payment] = live_payments(subscription)
+    tell_payment(payment, captured(payment))
+    cancel(subscription)
+    outbox.drain()
+    assert [refund.amount for refund in Refund.objects.all()] == [1000]
+
+
+def test_credit_that_paid_a_part_of_a_pending_one_comes_back() -> None:
+    """600 by card and 400 from credit: both return when it was canceled before."""
+    subscription = make_subscription(customer=with_credit(400))
+    cancel(subscription)
+    settle(subscription)
+    assert [refund.amount for refund in Refund.objects.all()] == [600]
+    assert credit_of(subscription) == 400
+
+
+def test_credit_that_paid_all_of_a_pending_one_comes_back() -> None:
+    """Canceled before the relay told."""
+    subscription = make_subscription(customer=with_credit(4000))
+    cancel(subscription)
+    outbox.drain()
+    assert (again(subscription).status, credit_of(subscription)) == ("canceled", 4000)
+
+
+def test_to_be_canceled_and_unpaid_it_ends_with_its_period() -> None:
+    """Not for ever unpaid."""
+    subscription = renewed(make_active(make_plan(grace_days=1)), HARD)
+    cancel(subscription, When.PERIOD_END)
+    go_to(clock.now() + datetime.timedelta(days=2))
+    renew()
+    assert again(subscription).status == "unpaid"
+    go_to(subscription.period_ends_at)
+    renew()
+    assert again(subscription).status == "canceled"
+
+
+def test_canceled_with_void_after_an_unpaid_upgrade_nothing_is_owed() -> None:
+    """Renewal and upgrade both declined: both are void."""
+    subscription = renewed(make_active())
+    services.change_plan(actor=MERCHANT_KEY, subscription_id=subscription.id, plan_id=make_plan(3000, name="Pro").id)
+    settle(subscription, HARD)
+    cancel(subscription, void_open_invoices=True)
+    assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "void", "void"]

@@ -8,6 +8,7 @@ from billing import services
 from billing.models import Plan, Subscription
 from billing.services import When
 from billing.tests.factories import (
+    VISA,
     again,
     events_of,
     go_to,
@@ -200,3 +201,52 @@ def test_an_upgrade_that_cannot_be_paid_makes_it_past_due() -> None:
     changed = change(subscription, make_plan(3000, name="Pro"))
     assert (changed.status, changed.plan_version.amount) == ("past_due", 3000)
     assert invoices_of(subscription)[-1].status == "open"
+
+
+def test_a_change_that_waits_for_the_end_of_the_trial_comes_with_it() -> None:
+    """The first period is of the plan it was to change to."""
+    subscription = make_trial(terms=VISA)
+    change(subscription, make_plan(500, name="Less"), When.PERIOD_END)
+    go_to(subscription.period_ends_at)
+    renew()
+    converted = again(subscription)
+    assert (converted.plan_version.amount, invoices_of(subscription)[0].amount) == (500, 500)
+
+
+def test_a_change_is_taken_back_though_the_present_plan_costs_more_now() -> None:
+    """Nobody is charged the new price."""
+    pro = make_plan(3000, name="Pro")
+    subscription = make_active(pro)
+    change(subscription, make_plan(1000))
+    services.update_plan(actor=MERCHANT_KEY, plan_id=pro.id, changes={"amount": 5000})
+    changed = change(subscription, pro)
+    assert (changed.plan_version.amount, changed.next_plan_version) == (3000, None)
+
+
+def test_a_change_is_taken_back_though_the_present_plan_is_retired() -> None:
+    """Whoever is on it stays."""
+    pro = make_plan(3000, name="Pro")
+    subscription = make_active(pro)
+    change(subscription, make_plan(1000))
+    services.update_plan(actor=MERCHANT_KEY, plan_id=pro.id, changes={"is_active": False})
+    assert change(subscription, pro).next_plan_version is None
+
+
+def test_the_scheduled_plan_can_be_had_now() -> None:
+    """A downgrade that waits is asked for at once."""
+    subscription = make_active(make_plan(3000, name="Pro"))
+    basic = make_plan(1000)
+    change(subscription, basic)
+    assert change(subscription, basic, When.NOW).plan_version.amount == 1000
+
+
+def test_a_downgrade_now_has_to_wait_for_the_payment_that_is_under_way() -> None:
+    """What was not paid yet is not turned into credit."""
+    subscription = make_active(make_plan(3000, name="Pro"))
+    go_to(subscription.period_ends_at)
+    renew()
+    basic = make_plan(1000)
+    with pytest.raises(services.NotPaidYet):
+        change(subscription, basic, When.NOW)
+    assert settle(subscription).status == "active"
+    assert change(subscription, basic, When.NOW).plan_version.amount == 1000

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing import services
 from billing.models import SubscriptionInvoice
 from billing.services import renewing
 from billing.services.renewing import Step
@@ -15,6 +16,7 @@ from billing.tests.factories import (
     events_of,
     go_to,
     invoices_of,
+    live_payments,
     make_active,
     make_plan,
     make_subscription,
@@ -22,8 +24,13 @@ from billing.tests.factories import (
     renew,
     settle,
 )
+from config.kernel import clock
+from invoices import services as invoices
+from invoices.tests.factories import MERCHANT_KEY
+from outbox import services as outbox
+from payments import services as payments
 from payments.services import PaymentTerms
-from payments.tests.factories import HARD, SOFT
+from payments.tests.factories import HARD, SOFT, captured, tell_payment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -86,8 +93,6 @@ def test_a_decline_makes_it_past_due_and_the_next_try_recovers_it() -> None:
     invoice = invoices_of(subscription)[-1]
     assert invoice.next_attempt_at is not None
     go_to(invoice.next_attempt_at)
-    from payments import services as payments
-
     payments.retry_due()
     assert settle(subscription).status == "active"
     assert events_of(subscription) == ["created", "activated", "renewed", "past_due", "activated"]
@@ -132,3 +137,52 @@ def test_a_first_invoice_that_nobody_pays_is_voided_in_the_end() -> None:
     renew()
     assert again(subscription).status == "expired"
     assert [invoice.status for invoice in invoices_of(subscription)] == ["void"]
+
+
+def test_overage_is_billed_when_the_days_of_grace_cancel() -> None:
+    """As it is when somebody cancels."""
+    plan = make_plan(after_grace="cancel", features={"calls": {"limit": 10, "overage": {"unit_amount": 5}}})
+    subscription = make_active(plan)
+    go_to(subscription.period_ends_at)
+    renew()
+    settle(subscription, HARD)
+    services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=20, key=None)
+    go_to(clock.now() + datetime.timedelta(days=8))
+    renew()
+    assert again(subscription).status == "canceled"
+    assert [invoice.amount for invoice in invoices_of(subscription)][2:] == [50]
+
+
+def test_credit_pays_the_first_period_after_a_trial() -> None:
+    """There is something to pay with."""
+    subscription = make_trial()
+    invoices.grant_credit(
+        actor=MERCHANT_KEY,
+        customer_id=subscription.customer_id,
+        amount=1000,
+        currency="EUR",
+        reason="sorry",
+        key=None,
+    )
+    go_to(subscription.period_ends_at)
+    renew()
+    assert again(subscription).status == "active"
+
+
+def test_while_a_retry_is_under_way_it_is_still_past_due() -> None:
+    """Paying what came later does not make it active while what was declined is only being tried."""
+    subscription = make_active(make_plan(cycle="day"))
+    go_to(subscription.period_ends_at)
+    renew()
+    subscription = settle(subscription, SOFT)
+    first = invoices_of(subscription)[1]
+    go_to(subscription.period_ends_at)
+    renew()
+    go_to(first.next_attempt_at or clock.now())
+    payments.retry_due()
+    by_invoice = {payment.invoice_id: payment for payment in live_payments(subscription)}
+    assert first.id in by_invoice
+    later = invoices_of(subscription)[2]
+    tell_payment(by_invoice[later.id], captured(by_invoice[later.id]))
+    outbox.drain()
+    assert again(subscription).status == "past_due"

@@ -48,7 +48,12 @@ from payments.services.refunds.reconciliation import (
     reconcile_refund_now,
     sweep_refunds,
 )
-from payments.services.refunds.requesting import check_refundable, refund_whole, request_refund
+from payments.services.refunds.requesting import (
+    amount_given_back,
+    check_refundable,
+    refund_whole,
+    request_refund,
+)
 from payments.services.refunds.reserving import (
     PaymentDisputed,
     RefundAmountInvalid,
@@ -127,6 +132,7 @@ __all__ = [
     "SettlementInterrupted",
     "SettlementReport",
     "WindowInvalid",
+    "amount_given_back",
     "announce_expiring",
     "apply_event",
     "attach_payment_method",

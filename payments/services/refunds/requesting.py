@@ -75,15 +75,25 @@ def refund_whole(*, invoice: Invoice, actor: Principal, reason: str) -> list[Ref
     What is under a dispute stays: closing that decides who has it.
     """
     db.require_transaction()
-    disputed = Dispute.objects.filter(invoice=invoice, status=DisputeStatus.OPEN).values("payment")
-    receipts = Receipt.objects.filter(invoice=invoice).exclude(payment__in=disputed).order_by("id")
-    leaving = [(receipt, left) for receipt in receipts if (left := _left(receipt))]
     refunds = []
-    for receipt, left in leaving:
+    for receipt, left in _kept(invoice):
         refund = _inserted(build(receipt=receipt, amount=left, reason=reason))
         _begin(refund, receipt, invoice=invoice, actor=actor, reason=reason)
         refunds.append(refund)
     return refunds
+
+
+def amount_given_back(invoice: Invoice) -> int:
+    """Of what has paid it, in minor units: what was refunded or is to be, and what disputes hold or have taken."""
+    given_back: int = invoice.amount_paid - sum(left for _, left in _kept(invoice))
+    return given_back
+
+
+def _kept(invoice: Invoice) -> list[tuple[Receipt, int]]:
+    """Its receipts of which something is left, and how much, but for what is under a dispute."""
+    disputed = Dispute.objects.filter(invoice=invoice, status=DisputeStatus.OPEN).values("payment")
+    receipts = Receipt.objects.filter(invoice=invoice).exclude(payment__in=disputed).order_by("id")
+    return [(receipt, left) for receipt in receipts if (left := _left(receipt))]
 
 
 def _begin(refund: Refund, receipt: Receipt, *, invoice: Invoice, actor: Principal, reason: str) -> None:
