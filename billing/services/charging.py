@@ -102,13 +102,15 @@ def rest_line(subscription: Subscription, *, now: datetime.datetime) -> Line:
     return dataclasses.replace(plan_line(subscription), unit_amount=rest, starts_at=now)
 
 
-def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
+def unused(subscription: Subscription, *, now: datetime.datetime, only_paid: bool = False) -> list[Line]:
     """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
+
+    `only_paid` leaves out what is not paid.
 
     What was used is rounded once, and the rest is credited, so that both are what was charged.
     """
     charged = _charged_line(subscription)
-    if charged is None or not charged.amount:
+    if charged is None or not charged.amount or (only_paid and charged.invoice.status != InvoiceStatus.PAID):
         return []
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
@@ -128,7 +130,7 @@ def _charged_line(subscription: Subscription) -> InvoiceLine | None:
         ends_at=subscription.period_ends_at,
         reverses=None,
     )
-    return lines.exclude(invoice__status=InvoiceStatus.VOID).order_by("-id").first()
+    return lines.exclude(invoice__status=InvoiceStatus.VOID).select_related("invoice").order_by("-id").first()
 
 
 def split_by_time(
