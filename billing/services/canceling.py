@@ -81,15 +81,15 @@ def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit
 
     What has paid one that never began goes back.
     """
-    over = metering.close_period(subscription)
-    lines = [] if subscription.voids_open_invoices else over
+    lines = metering.close_period(subscription)
+    if subscription.voids_open_invoices:
+        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
+        lines = []
     if credit_unused and charging.unsettled(subscription) is None:
         lines += charging.unused(subscription, now=clock.now())
     if lines:
         invoice = charging.bill(subscription, lines=lines, period=None, actor=actor)
         charging.charge(subscription, invoice, actor=actor, reason="the last invoice")
-    if subscription.voids_open_invoices:
-        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
     if subscription.status == SubscriptionStatus.PENDING:
         charging.give_back_paid(subscription, actor=actor, reason="the subscription was canceled before it began")
     moving.cancel(subscription, actor=actor, reason=reason)

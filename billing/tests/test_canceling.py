@@ -8,6 +8,7 @@ from billing import services
 from billing.models import Subscription
 from billing.services import When
 from billing.tests.factories import (
+    VISA,
     again,
     events_of,
     go_to,
@@ -30,6 +31,7 @@ from outbox import services as outbox
 from payments import services as payments
 from payments.models import Refund
 from payments.providers.base import Outcome
+from payments.services import PaymentTerms
 from payments.tests.factories import HARD, SOFT, captured, make_key, tell_payment
 
 pytestmark = [
@@ -154,6 +156,29 @@ def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     cancel(subscription, credit_unused=True)
     lines = [line.amount for line in invoices_of(subscription)[-1].lines.order_by("position")]
     assert lines == [-500, 500]
+    assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
+
+
+@pytest.mark.parametrize(("terms", "status"), [(None, "void"), (VISA, "paid")])
+def test_what_nobody_is_to_owe_is_not_credited_beside(terms: PaymentTerms | None, status: str) -> None:
+    """What is open is voided, and the money of a payment under way goes back: a credit would be a present."""
+    subscription = make_subscription(terms=terms)
+    cancel(subscription, credit_unused=True)
+    settle(subscription)
+    assert [invoice.status for invoice in invoices_of(subscription)] == [status]
+    assert Refund.objects.count() == (status == "paid")
+    assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 0
+
+
+def test_what_was_paid_is_credited_though_what_is_open_is_voided() -> None:
+    """A change of plan that nobody has paid comes to nothing, and the rest of what was paid is credited."""
+    subscription = make_active()
+    services.change_payment_method(actor=MERCHANT_KEY, subscription_id=subscription.id, terms=PaymentTerms())
+    length = subscription.period_ends_at - subscription.period_starts_at
+    go_to(subscription.period_starts_at + length / 2 - datetime.timedelta(seconds=1))
+    services.change_plan(actor=MERCHANT_KEY, subscription_id=subscription.id, plan_id=make_plan(4000, name="Pro").id)
+    cancel(subscription, credit_unused=True, void_open_invoices=True)
+    assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "void", "paid"]
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
 
 

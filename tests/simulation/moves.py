@@ -38,6 +38,22 @@ from tests.simulation.people import (
     take_back,
     void,
 )
+from tests.simulation.subscribing import (
+    attach_method,
+    cancel_subscription,
+    change_default,
+    change_payment_method,
+    change_plan,
+    offer_plan,
+    pay_subscription,
+    reactivate,
+    renew,
+    start_trial,
+    subscribe,
+    take_up,
+    use,
+    wait_for_a_period,
+)
 from tests.simulation.world import World
 
 Move = Callable[[World, random.Random], object]
@@ -190,9 +206,44 @@ MOVES: dict[Move, int] = {
     wait_long: 2,
 }
 """How often each is made, relative to the others."""
-MEANWHILE: dict[Move, int] = {move: weight for move, weight in MOVES.items() if move is not wait_long}
-"""What comes in between the steps of a process: nobody hangs for hours."""
+WITH_SUBSCRIBERS: dict[Move, int] = MOVES | {
+    issue_invoice: 1,
+    take_back: 1,
+    pay_order: 1,
+    pay_invoice: 4,
+    offer_plan: 4,
+    subscribe: 8,
+    start_trial: 4,
+    change_plan: 6,
+    change_payment_method: 3,
+    pay_subscription: 5,
+    cancel_subscription: 3,
+    reactivate: 2,
+    use: 10,
+    attach_method: 3,
+    change_default: 3,
+    take_up: 2,
+    renew: 10,
+    relay: 8,
+    wait_for_a_period: 7,
+}
+"""Where anybody subscribes to anything."""
+NOT_MEANWHILE = (wait_long, wait_for_a_period)
+"""Nobody hangs for hours between two steps."""
 
 
-def any_of(moves: dict[Move, int], rng: random.Random) -> Move:
-    return rng.choices(list(moves), weights=list(moves.values()))[0]
+def make_any(world: World, rng: random.Random) -> Move:
+    """One of the moves of this world; whether it found anything to do, its trace tells."""
+    return _make(WITH_SUBSCRIBERS if world.weather.has_subscribers else MOVES, world, rng)
+
+
+def make_meanwhile(world: World, rng: random.Random) -> Move:
+    """What comes in between the steps of a process."""
+    moves = WITH_SUBSCRIBERS if world.weather.has_subscribers else MOVES
+    return _make({move: weight for move, weight in moves.items() if move not in NOT_MEANWHILE}, world, rng)
+
+
+def _make(moves: dict[Move, int], world: World, rng: random.Random) -> Move:
+    move = rng.choices(list(moves), weights=list(moves.values()))[0]
+    move(world, rng)
+    return move

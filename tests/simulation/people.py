@@ -57,22 +57,24 @@ def issue_invoice(world: World, rng: random.Random) -> None:
     customer = one(rng, CUSTOMERS.all())
     if customer is not None and rng.random() < 0.7:
         what["customer"] = customer.id
-    _ask_anew(world, rng, "invoices", what | {"currency": rng.choice(CURRENCIES)})
+    ask_anew(world, rng, "invoices", what | {"currency": rng.choice(CURRENCIES)})
 
 
 def give_credit(world: World, rng: random.Random) -> None:
     """To the one customer there is, or some of it is taken away again."""
     customer = one(rng, CUSTOMERS.all())
     if customer is None:
-        _ask_anew(world, rng, "customers", {"name": "Ada"})
+        ask_anew(world, rng, "customers", {"name": "Ada"})
         return
     path = f"customers/{customer.id}/{'credits' if rng.random() < 0.8 else 'credits/revoke'}"
-    _ask_anew(world, rng, path, {"amount": rng.randint(1, 3000), "currency": rng.choice(CURRENCIES)})
+    ask_anew(world, rng, path, {"amount": rng.randint(1, 3000), "currency": rng.choice(CURRENCIES)})
 
 
 def take_back(world: World, rng: random.Random) -> None:
-    """Billing takes a part of a line back, on an invoice of its own, as a change of plan does."""
+    """Billing takes a part of a line back, on an invoice of its own, as a change of plan does; of no subscription's."""
     line = one(rng, (each for each in LINES.all() if each.invoice.customer and not each.reverses_id))
+    if line is not None and line.starts_at is not None:
+        return
     if line is None or len(INVOICES.all()) >= 2 * FEW:
         return
     customer, currency, back = line.invoice.customer, line.invoice.currency, rng.randint(1, 3000)
@@ -85,16 +87,16 @@ def take_back(world: World, rng: random.Random) -> None:
 
 def pay_order(world: World, rng: random.Random) -> None:
     order: dict[str, Any] = {"order_id": f"order-{rng.randint(1, 2)}", "amount": 1200, "currency": "EUR"}
-    _ask_anew(world, rng, "payments", order | _means(rng))
+    ask_anew(world, rng, "payments", order | means(rng))
 
 
 def pay_invoice(world: World, rng: random.Random) -> None:
     invoice = one(rng, INVOICES.all())
     if invoice is not None:
-        _ask_anew(world, rng, f"invoices/{invoice.id}/pay", _means(rng))
+        ask_anew(world, rng, f"invoices/{invoice.id}/pay", means(rng))
 
 
-def _means(rng: random.Random) -> dict[str, Any]:
+def means(rng: random.Random) -> dict[str, Any]:
     if rng.random() < 0.1:
         return {"provider": "manual"}
     return {"payment_method": "tok_visa" if rng.random() < 0.5 else rng.choice(ODD)}
@@ -116,7 +118,7 @@ def refund(world: World, rng: random.Random) -> None:
     payment = one(rng, (each for each in PAYMENTS.all() if each.status == PaymentStatus.SUCCEEDED))
     if payment is not None:
         amount = {"amount": rng.randint(1, payment.amount)} if rng.random() < 0.7 else {}
-        _ask_anew(world, rng, f"payments/{payment.id}/refund", amount)
+        ask_anew(world, rng, f"payments/{payment.id}/refund", amount)
 
 
 def repeat(world: World, rng: random.Random) -> None:
@@ -127,7 +129,7 @@ def repeat(world: World, rng: random.Random) -> None:
         world.ask(rng, request)
 
 
-def _ask_anew(world: World, rng: random.Random, path: str, body: dict[str, Any]) -> None:
+def ask_anew(world: World, rng: random.Random, path: str, body: dict[str, Any]) -> None:
     request = Request(path, body, f"key-{rng.getrandbits(48):x}")
     world.requests.append(request)
     world.ask(rng, request)

@@ -3,27 +3,37 @@
 from __future__ import annotations
 
 import collections
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from django.db import connection
 
+from billing.models import Plan, Subscription, UsageRecord
 from config.kernel import ids
-from config.verification import dossiers
+from config.verification import dossiers, subscriptions
 from config.verification.snapshot import Snapshot
 from config.verification.verifying import CHECKS, judged, verify
-from config.verification.violations import Report
+from config.verification.violations import Report, Violation
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
 from invoices.models import CreditEntry, Customer, Invoice
 from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
-from payments.models import Difference, Payment, Receipt, Refund
+from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.states import AWAITED, REFUND_LIVE, PaymentStatus
 from tests.invariants import check_books
+from tests.simulation import subscription_promises
 from tests.simulation.world import World
 from webhooks.inbound.models import ProviderEvent
 
 AT_ANY_TIME = frozenset(CHECKS) - {"inbox_age", "append_only", "card_numbers", "positions"}
+KEYED = (Customer, CreditEntry, Invoice, Payment, PaymentMethod, Plan, Refund, Subscription, UsageRecord)
+"""What clients make under keys."""
+JUDGED: dict[str, Callable[[Snapshot, str, str], Iterator[Violation]]] = {
+    "inv": lambda snapshot, after, last: judged(dossiers.read(snapshot, after, last)),
+    "sub": subscriptions.judged,
+    "usg": subscriptions.counters,
+}
+"""What of verify_books is about one aggregate, by the prefix of its ids."""
 
 
 class Watch:
@@ -32,31 +42,41 @@ class Watch:
     def __init__(self, world: World) -> None:
         self._world = world
         self._seen = 0
+        self._uses: set[str] = set()
 
     def look(self) -> Iterator[str]:
         """Requires that nothing is under way."""
         yield from self._world.violations
         yield from charged_twice(self._world.core)
         touched = self._touched()
-        if touched:
+        if touched["inv"]:
             yield from booked_twice()
         report = Report(AT_ANY_TIME, limit=5)
-        for invoice_id in touched:
-            number = ids.to_number("inv", invoice_id)
-            found = dossiers.read(Snapshot(connection), f"{number - 1:032x}", f"{number:032x}")
-            report.add(judged(found))
+        for kind, judge in JUDGED.items():
+            for id in touched[kind]:
+                number = ids.to_number(kind, id)
+                report.add(judge(Snapshot(connection), f"{number - 1:032x}", f"{number:032x}"))
         yield from map(str, report.violations)
+        if self._world.weather.has_subscribers:
+            for id in sorted(touched["sub"]):
+                yield from subscription_promises.of_subscription(id)
+            yield from subscription_promises.of_uses(self._uses)
+            yield from subscription_promises.unlike_their_invoices()
 
-    def _touched(self) -> set[str]:
+    def _touched(self) -> dict[str, set[str]]:
+        """Ids of what has new events, by their prefixes."""
         with connection.cursor() as cursor:
             cursor.execute("SELECT MAX(rowid) FROM outbox_outboxevent")
             [(latest,)] = cursor.fetchall()
             cursor.execute(
-                "SELECT DISTINCT aggregate_id FROM outbox_outboxevent WHERE aggregate_type = 'invoice' AND rowid > %s",
+                "SELECT DISTINCT aggregate_id FROM outbox_outboxevent WHERE rowid > %s",
                 [self._seen],
             )
             self._seen = latest or 0
-            return {row[0] for row in cursor.fetchall()}
+            touched: dict[str, set[str]] = collections.defaultdict(set)
+            for [id] in cursor.fetchall():
+                touched[id.partition("_")[0]].add(id)
+            return touched
 
 
 def reached() -> collections.Counter[str]:
@@ -114,6 +134,7 @@ def at_the_end(world: World) -> Iterator[str]:
     yield from unlike_the_provider(world.core)
     yield from unlike_the_clients(world)
     yield from badly_delivered(world)
+    yield from subscription_promises.at_the_end()
 
 
 def unbalanced() -> Iterator[str]:
@@ -169,7 +190,7 @@ def unlike_the_clients(world: World) -> Iterator[str]:
         yield f"the transfer {reference} has no receipt"
     told = {request.id: request.path for request in world.requests if request.id}
     keys: dict[str, str | None] = {}
-    for model in (Customer, CreditEntry, Invoice, Payment, Refund):
+    for model in KEYED:
         keys |= model.objects.values_list("pk", "idempotency_key_digest")
     for id in told.keys() - keys.keys():
         yield f"{id} was made for {told[id]}, and is not there"

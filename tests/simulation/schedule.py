@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from tests.simulation import promises
-from tests.simulation.moves import MEANWHILE, MOVES, any_of
+from tests.simulation.moves import make_any, make_meanwhile
 from tests.simulation.settling import compare_books, settle
 from tests.simulation.virtual import EPOCH, VirtualTime
 from tests.simulation.world import Template, World
@@ -45,7 +45,7 @@ def run(clock: VirtualTime, template: Template, *, seed: int, kept: Sequence[int
 
     def meanwhile(rng: random.Random) -> None:
         for _ in range(rng.randint(1, 3)):
-            any_of(MEANWHILE, rng)(world, rng)
+            make_meanwhile(world, rng)
 
     world = World(seed=seed, clock=clock, consumer=template.consumer, meanwhile=meanwhile)
     with world.running():
@@ -74,8 +74,7 @@ def _make_one(world: World, number: int, rng: random.Random) -> None:
     """A move that finds nothing to do is none: another one is made."""
     told = len(world.trace)
     while len(world.trace) == told:
-        move = any_of(MOVES, rng)
-        move(world, rng)
+        move = make_any(world, rng)
     world.tally["moves"] += 1
     world.tally[f"times {move.__name__}"] += 1
     world.trace.insert(told, f"{number:3} {move.__name__} at {world.clock.now - EPOCH:.1f} s")

@@ -27,14 +27,25 @@ SWEEPS = {
     "payments.sweep_refunds": ("payments_refund", "available_at"),
     "payments.retry_due": ("invoices_invoice", "next_attempt_at"),
     "webhooks.inbound.sweep": ("inbound_providerevent", "available_at"),
+    "billing.renew_due": ("billing_subscription", "due_at"),
 }
 """Which of the beat's tasks finds its work where."""
 ARE_DUE = "SELECT " + ", ".join(
     f"EXISTS (SELECT 1 FROM {table} WHERE {column} <= %(now)s)" for table, column in SWEEPS.values()
 )
-_WORK = " UNION ALL ".join(f"SELECT {column} AS at FROM {table}" for table, column in SWEEPS.values())
+UNDECIDED = (
+    "SELECT due_at FROM billing_subscription s WHERE (status IN ('pending', 'past_due')"
+    " OR status = 'trialing' AND period = 0 OR cancels_at_period_end) AND NOT EXISTS ("
+    "SELECT 1 FROM billing_subscriptioninvoice b JOIN invoices_invoice i ON i.id = b.invoice_id"
+    " WHERE b.subscription_id = s.id AND i.status = 'processing')"
+)
+"""Subscriptions with something ahead of them; one that is paid for would go on for ever, one under review waits."""
+_WORK = " UNION ALL ".join(
+    f"SELECT {column} AS at FROM {table}" for table, column in SWEEPS.values() if table != "billing_subscription"
+)
 NEXT_DUE = (
-    f"SELECT MIN(at) FROM ({_WORK} UNION ALL SELECT available_at FROM outbox_heldevent WHERE status = 'held'"
+    f"SELECT MIN(at) FROM ({_WORK} UNION ALL {UNDECIDED}"
+    " UNION ALL SELECT available_at FROM outbox_heldevent WHERE status = 'held'"
     " UNION ALL SELECT available_at FROM outbox_cursor UNION ALL SELECT lease_expires_at FROM outbox_cursor)"
     " WHERE at > %(now)s"
 )
@@ -58,9 +69,9 @@ def settle(world: World) -> None:
     for request in world.requests:
         if request.status is None:
             world.ask(rng, request)
-    _settle_at_provider(world)
     latest = world.clock.now + LONGEST_SECONDS
     while world.clock.now < latest:
+        _settle_at_provider(world)
         _work_off(world, rng)
         if not (_ask_people(world, rng) or _pass_to_what_is_due(world)):
             break

@@ -21,7 +21,7 @@ RELEASES = EVENT_CONSUMERS["release_parked"]["events"]
 
 
 def take_effect(*, event: OutboxEvent) -> None:
-    """What the deployment's one consumer does, and a row for each time that any event came."""
+    """What the consumer that hears of everything does, and a row for each time that any event came."""
     if event.type in RELEASES:
         inbound.release_parked(events=[event])
     with connection.cursor() as cursor:

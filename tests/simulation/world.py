@@ -44,6 +44,8 @@ ACCIDENTS = (DatabaseError, Unavailable, TransportError, httpx.HTTPError, redis.
 INBOX_LOG = "webhooks.inbound.services.applying"
 NOT_YET = ("RefundTooLarge", "RefundCurrencyDiffers", "PaymentNotFound")
 """Why an event of the provider may not fit what is known so far; one that never does is a violation at the end."""
+AGAIN = ("renewal_under_way", "provider_unavailable")
+"""Codes of a 503 that needs no accident of ours: what is asked for cannot be done yet."""
 WEBHOOKS = "/webhooks/payment-provider"
 
 SHARDS = 2
@@ -56,6 +58,10 @@ WAITS = 0.3
 CLOCKS_AHEAD_MS = (0, 0, -1500, 2500)
 """What machines are apart."""
 LATEST_WAIT = 12
+import os
+
+SUBSCRIBING = float(os.environ.get("SUBSCRIBING", "0.3"))
+"""The part of the worlds in which there are subscriptions: each takes twice as long as any other."""
 
 
 class Template:
@@ -85,6 +91,7 @@ class Request:
     key: str
     status: int | None = None
     id: str = ""
+    method: str = "POST"
 
 
 class Answer(NamedTuple):
@@ -96,8 +103,8 @@ class Answer(NamedTuple):
 
     @classmethod
     def of(cls, response: Any) -> Answer:
-        document = response.json()
-        id = document["id"] if response.status_code < 300 else ""
+        document = response.json() if response.content else {}
+        id = document.get("id", "") if response.status_code < 300 else ""
         return cls(response.status_code, document.get("code") or document.get("status", ""), id)
 
 
@@ -107,7 +114,7 @@ class Weather:
 
     `rates` says how often something goes wrong with a step, `lost_webhooks` how many the provider never repeats,
     `webhooks_after` when it sends them, in seconds, `long_waits` what may go by at once, in seconds, `held_attempts`
-    how often an event is tried that is not taken.
+    how often an event is tried that is not taken, `has_subscribers` whether anybody subscribes to anything.
     """
 
     rates: Mapping[str, float]
@@ -115,13 +122,21 @@ class Weather:
     webhooks_after: float
     long_waits: tuple[int, ...]
     held_attempts: int
+    has_subscribers: bool
 
     @classmethod
     def of(cls, seed: int) -> Weather:
         rng = random.Random(f"weather of {seed}")
         rates = FAILS | {"provider": rng.choice([0.05, 0.12, 0.4])}
         long_waits = rng.choice([(61, 90, 310, 3700, 90_000), (90_000,)])
-        return cls(rates, rng.choice([0, 0.2, 0.6]), rng.choice([0, 0, 0, 0, TWO_DAYS]), long_waits, rng.choice([1, 2]))
+        return cls(
+            rates=rates,
+            lost_webhooks=rng.choice([0, 0.2, 0.6]),
+            webhooks_after=rng.choice([0, 0, 0, 0, TWO_DAYS]),
+            long_waits=long_waits,
+            held_attempts=rng.choice([1, 2]),
+            has_subscribers=rng.random() < SUBSCRIBING,
+        )
 
 
 class World:
@@ -191,11 +206,11 @@ class World:
     def ask(self, rng: random.Random, request: Request) -> Ended:
         """A client sends a request, for the first time or again: the same key always has the same answer."""
 
-        def post() -> Answer:
-            key = {"key": request.key} if request.key else {}
-            return Answer.of(self.consumer.post(request.path, request.body, **key))
+        def send() -> Answer:
+            key = {"Idempotency_Key": request.key} if request.key else {}
+            return Answer.of(self.consumer.request(request.method, request.path, request.body, **key))
 
-        ended = self.start(f"POST {request.path}", rng, post)
+        ended = self.start(f"{request.method} {request.path}", rng, send)
         if ended.value is not None:
             self._note_answer(request, ended.value, ended.process)
         elif not request.id:
@@ -208,12 +223,14 @@ class World:
 
     def _note_answer(self, request: Request, answer: Answer, process: Process) -> None:
         if answer.status >= 500:
-            if answer.status != 503 or not process.fault:
-                self.violations.append(f"POST {request.path} was answered with {answer}")
+            if answer.status != 503 or not (process.fault or answer.says in AGAIN):
+                self.violations.append(f"{request.method} {request.path} was answered with {answer}")
             request.status = request.status if request.id else None
             return
         if request.id and answer.id != request.id:
-            self.violations.append(f"POST {request.path} had made {request.id}, and is answered with {answer}")
+            self.violations.append(
+                f"{request.method} {request.path} had made {request.id}, and is answered with {answer}"
+            )
         if not request.id:
             request.status, request.id = answer.status, answer.id if request.key else ""
 
