@@ -77,14 +77,17 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
 
 
 def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
-    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything."""
-    over = metering.close_period(subscription)
-    lines = [] if subscription.voids_open_invoices else over
+    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything.
+
+    What nobody owes any more is not credited either.
+    """
+    lines = metering.close_period(subscription)
+    if subscription.voids_open_invoices:
+        lines = []
+        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
     if credit_unused:
         lines += charging.unused(subscription, now=clock.now())
     if lines:
         invoice = charging.bill(subscription, lines=lines, period=None, actor=actor)
         charging.charge(subscription, invoice, actor=actor, reason="the last invoice")
-    if subscription.voids_open_invoices:
-        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
     moving.cancel(subscription, actor=actor, reason=reason)

@@ -95,10 +95,12 @@ def rest_line(subscription: Subscription, *, now: datetime.datetime) -> Line:
 def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
 
+    A period that has ended has no rest, though the next one may not have begun yet.
+
     What was used is rounded once, and the rest is credited, so that both are what was charged.
     """
     charged = _charged_line(subscription)
-    if charged is None or not charged.amount:
+    if charged is None or not charged.amount or subscription.period_ends_at <= now:
         return []
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
@@ -112,9 +114,10 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
 
 
 def _charged_line(subscription: Subscription) -> InvoiceLine | None:
-    """What was charged for the plan until the end of the period, most recently."""
+    """What was charged for the plan until the end of the period, most recently; not what a period before used."""
     lines = InvoiceLine.objects.filter(
         invoice__subscription_invoice__subscription=subscription,
+        starts_at__gte=subscription.period_starts_at,
         ends_at=subscription.period_ends_at,
         reverses=None,
     )

@@ -93,7 +93,8 @@ def _end_grace(subscription: Subscription) -> None:
 
 def _end_trial(subscription: Subscription) -> None:
     """It becomes a paid one as soon as its first invoice is paid, or ends where there is nothing to pay with."""
-    if subscription.plan_version.amount and charging.terms_of(subscription) is None:
+    coming = subscription.next_plan_version or subscription.plan_version
+    if coming.amount and charging.terms_of(subscription) is None:
         metering.close_period(subscription)
         moving.expire(subscription, actor=ACTOR, reason="the trial has ended with nothing to pay with")
         return
@@ -108,13 +109,8 @@ def convert(subscription: Subscription, *, actor: Principal) -> Invoice:
 
 
 def _renew(subscription: Subscription) -> None:
-    """The next period begins, of the plan it changes to, and is billed with what the last one used over its limits."""
+    """The next period begins, and is billed with what the last one used over its limits."""
     over = metering.close_period(subscription)
-    following = subscription.next_plan_version
-    if following is not None:
-        if following.cycle != subscription.plan_version.cycle:
-            moving.anchor(subscription, at=subscription.period_ends_at)
-        subscription.plan_version, subscription.next_plan_version = following, None
     invoice = _begin_period(subscription, over, events.SubscriptionRenewed, ACTOR)
     charging.charge(subscription, invoice, actor=ACTOR, reason=f"period {subscription.period}")
 
@@ -122,6 +118,12 @@ def _renew(subscription: Subscription) -> None:
 def _begin_period(
     subscription: Subscription, over: list[Line], event: type[events.BilledSubscriptionEvent], actor: Principal
 ) -> Invoice:
+    """Of the plan that it changes to, if it does."""
+    following = subscription.next_plan_version
+    if following is not None:
+        if following.cycle != subscription.plan_version.cycle:
+            moving.anchor(subscription, at=subscription.period_ends_at)
+        subscription.plan_version, subscription.next_plan_version = following, None
     period = charging.following_period(subscription)
     charging.enter(subscription, period)
     lines = [charging.plan_line(subscription), *over]

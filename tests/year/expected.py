@@ -18,6 +18,8 @@ RETRY_DAYS = (1, 2, 3)
 """After each decline the card is tried again so much later."""
 PENDING_DAYS = 1
 """So long a first invoice may stay unpaid."""
+PER_2800_YEARS = {"day": 7 * 146_097, "week": 146_097, "month": 33_600, "quarter": 11_200, "year": 2_800}
+"""How often a cycle comes in 2,800 years: 400 of the calendar, seven times, so that weeks come out even."""
 NEVER = ENDS * 2
 
 
@@ -100,6 +102,11 @@ def half_even(amount: int, part: int, whole: int) -> int:
 def rest_of(amount: int, starts_at: int, at: int, ends_at: int) -> int:
     """What of an amount for a time is left once the part before `at` is rounded."""
     return amount - half_even(amount, at - starts_at, ends_at - starts_at)
+
+
+def costs_more(one: Price, other: Price) -> bool:
+    """In the same time, in the long run."""
+    return one.amount * PER_2800_YEARS[one.cycle] > other.amount * PER_2800_YEARS[other.cycle]
 
 
 class Customer:
@@ -226,6 +233,7 @@ class Customer:
         for place in life.unpaid:
             life.bills[place].status = "void"
             self.credit[currency] += life.bills[place].credited
+            life.bills[place].credited = 0
         life.unpaid.clear()
 
     def _end(self, life: Life, at: int, *, credit_unused: bool = False) -> None:
@@ -285,7 +293,7 @@ class Customer:
         if price == life.price:
             life.following = None
             return "done"
-        is_now = act.when == "now" if act.when else price.amount > life.price.amount or life.period == 0
+        is_now = act.when == "now" if act.when else costs_more(price, life.price) or life.period == 0
         if not is_now:
             life.following = price
         elif life.period == 0:

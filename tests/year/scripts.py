@@ -208,7 +208,8 @@ class _Walk:
         return Act(at, self._rng.choices(["subscribe", "trial"], [3, 1])[0], self._family, self._offer())
 
     def _offer(self, cycle: str = "") -> str:
-        return self._rng.choice([each.name for each in self._offers if each.cycle == (cycle or self._cycle)])
+        fitting = [each.name for each in self._offers if each.cycle == (cycle or self._cycle)]
+        return self._rng.choices(fitting, [3 if name.endswith("metered") else 1 for name in fitting])[0]
 
     def _next(self, at: int) -> int:
         """Soon after, some time in the next periods, or to the microsecond where months from the start meet."""
@@ -225,7 +226,7 @@ class _Walk:
 
     def _act(self, at: int) -> Iterator[Act]:
         rng, family = self._rng, self._family
-        kind = rng.choices(["change", "other cycle", "use", "cancel", "reactivate", "again"], [45, 15, 15, 12, 8, 5])[0]
+        kind = rng.choices(["change", "other cycle", "use", "cancel", "reactivate", "again"], [40, 16, 20, 11, 8, 5])[0]
         when = rng.choice(["now", "now", "period_end"])
         match kind:
             case "change":

@@ -13,12 +13,12 @@ from tests.year.scripts import CURRENCIES, a_year
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("movable_clock")]
 
-SEED = 7
+SEED = int(__import__("os").environ.get("SEED", "7"))
 
 
 @pytest.mark.parametrize(
     "subscriptions",
-    [25, pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+    [*map(int, __import__("os").environ.get("SUBS", "25").split()), pytest.param(1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
 )
 def test_a_year_comes_to_what_the_rules_say(subscriptions: int) -> None:
     """Every line, total, period and status, and every customer's credit."""
