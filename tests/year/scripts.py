@@ -212,7 +212,7 @@ class _Walk:
         return self._rng.choices(fitting, [3 if name.endswith("metered") else 1 for name in fitting])[0]
 
     def _next(self, at: int) -> int:
-        """Soon after, some time in the next periods, or to the microsecond where months from the start meet."""
+        """Soon after, some time in the next periods; or where months from the start, or halves of a cycle, end."""
         rng = self._rng
         soon = at + rng.randrange(1, 48 * HOUR)
         days = {"day": 5, "week": 20, "month": 80, "quarter": 150, "year": 200}[self._cycle]
@@ -222,7 +222,8 @@ class _Walk:
             for cycles in itertools.count(1)
             if (each := calendars.boundary(self._begun_at, "month", cycles, self._zone)) > at + 1
         )
-        return rng.choice([soon, soon, later, later, later, month, month - 1])
+        half = (self._begun_at + calendars.boundary(self._begun_at, self._cycle, 1, self._zone)) // 2
+        return rng.choice([soon, soon, later, later, later, month, month - 1, half if half > at else later])
 
     def _act(self, at: int) -> Iterator[Act]:
         rng, family = self._rng, self._family
