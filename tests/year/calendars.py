@@ -2,6 +2,7 @@
 
 import calendar
 import datetime
+import functools
 import zoneinfo
 
 SECOND = 10**6
@@ -47,6 +48,17 @@ def boundary(anchor: int, cycle: str, cycles: int, zone: str) -> int:
         months = local.year * 12 + local.month - 1 + MONTHS[cycle] * cycles
         day = day_of(months // 12, months % 12 + 1, local.day)
     return instant(datetime.datetime.combine(day, local.time()), zone)
+
+
+@functools.cache
+def changes(zone: str, begins: int, ends: int) -> list[datetime.datetime]:
+    """Local times at which what the clocks of a zone skip or show twice begins."""
+    found = []
+    for at in range(begins, ends, HOUR // 2):
+        before, after = _offset(at - 1, zone), _offset(at, zone)
+        if before != after:
+            found.append(moment(at + min(before, after)).replace(tzinfo=None))
+    return found
 
 
 def _offset(at: int, zone: str) -> int:

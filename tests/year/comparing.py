@@ -7,8 +7,9 @@ from billing.models import Subscription
 from invoices import services as invoices
 from invoices.models import Invoice, InvoiceLine
 from tests.year.calendars import micros, moment
-from tests.year.expected import METERED, Bill, Customer, Life, Line
+from tests.year.expected import Bill, Customer, Life, Line
 from tests.year.playing import Played
+from tests.year.scripts import METERED
 
 STATUSES = {"paid": "paid", "void": "void"}
 
@@ -98,7 +99,8 @@ def _line(line: InvoiceLine) -> Line:
     starts_at, ends_at = (micros(at) if at else None for at in (line.starts_at, line.ends_at))
     if line.reverses is not None:
         back = line.reverses
-        assert back.starts_at and back.ends_at, back.id
+        assert back.starts_at is not None, back.id
+        assert back.ends_at is not None, back.id
         takes_back = (back.amount, micros(back.starts_at), micros(back.ends_at))
         return Line("credit", line.amount, starts_at, ends_at, takes_back)
     if starts_at is None:

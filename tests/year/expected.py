@@ -176,9 +176,9 @@ class Customer:
 
     def _enter(self, life: Life) -> None:
         life.period, life.cycles, life.used = life.period + 1, life.cycles + 1, 0
-        ends = [boundary(life.anchor, life.price.cycle, life.cycles + more, life.zone) for more in (0, 1)]
-        life.starts_at, life.ends_at = ends
-        life.charged = Line("plan", life.price.amount, *ends)
+        life.starts_at = boundary(life.anchor, life.price.cycle, life.cycles, life.zone)
+        life.ends_at = boundary(life.anchor, life.price.cycle, life.cycles + 1, life.zone)
+        life.charged = Line("plan", life.price.amount, life.starts_at, life.ends_at)
 
     def _over(self, life: Life) -> list[Line]:
         meter = life.price.meter

@@ -1,5 +1,6 @@
 """A year of scripts played through the services on one timeline, under the test clock, to the microsecond."""
 
+import functools
 import heapq
 import itertools
 from collections import Counter
@@ -22,8 +23,8 @@ from payments import services as payments
 from payments.models import Payment
 from payments.tests.factories import HARD, SOFT, captured, make_key, tell_payment
 from tests.year.calendars import DAY, HOUR, SECOND, micros, moment
-from tests.year.expected import METERED, NEVER, RETRY_DAYS, full_hour
-from tests.year.scripts import BEGINS, ENDS, Act, Decline, Meter, Offer, Repricing, Script, Year
+from tests.year.expected import NEVER, RETRY_DAYS, full_hour
+from tests.year.scripts import BEGINS, ENDS, METERED, Act, Decline, Meter, Offer, Repricing, Script, Year
 
 RETRIES = {
     "max_attempts": len(RETRY_DAYS) + 1,
@@ -52,11 +53,11 @@ class Played:
             _go_to(BEGINS)
             self._plans = {name: _make_plan(offer) for name, offer in self._offered().items()}
             for repricing in self._year.repricings:
-                self._plan_for(repricing.at, 2, lambda each=repricing: self._reprice(each))
+                self._plan_for(repricing.at, 2, functools.partial(self._reprice, repricing))
             for script in self._year.scripts:
                 self.customers[script.number] = make_customer()
                 for act in script.acts:
-                    self._plan_for(act.at, 3, lambda script=script, act=act: self._play(script, act))
+                    self._plan_for(act.at, 3, functools.partial(self._play, script, act))
             self._by_customer = {self.customers[script.number].id: script for script in self._year.scripts}
             while min(self._next_tick(), self._queue[0][0] if self._queue else NEVER) < ENDS:
                 self._go_on()
@@ -109,7 +110,8 @@ class Played:
         live = Payment.objects.exclude(live_invoice=None).order_by("id")
         for payment in live.select_related("live_invoice__subscription_invoice__subscription"):
             self._answer(payment)
-        outbox.drain(only={"subscriptions"})
+        while outbox.relay_once(only={"subscriptions"}).full_batches:
+            pass
 
     def _answer(self, payment: Payment) -> None:
         invoice = payment.live_invoice
@@ -125,7 +127,7 @@ class Played:
             tell_payment(payment, captured(payment))
         elif decline.by_hand_after:
             tell_payment(payment, HARD)
-            self._plan_for(_now() + decline.by_hand_after, 1, lambda: self._pay_by_hand(subscription.id))
+            self._plan_for(_now() + decline.by_hand_after, 1, functools.partial(self._pay_by_hand, subscription.id))
         else:
             tell_payment(payment, SOFT)
 
@@ -146,11 +148,10 @@ class Played:
         latest = Subscription.objects.filter(customer=customer, family=act.family).order_by("id").last()
         try:
             told = self._do(script, act, customer, latest)
+            self._settle()
         except DomainError as error:
             told = error.code
         self.told[script.number].append(told)
-        if act.what != "use":
-            self._settle()
 
     def _do(self, script: Script, act: Act, customer: Customer, latest: Subscription | None) -> str:
         if act.what in ("subscribe", "trial"):

@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import itertools
 import random
+import zoneinfo
 from collections.abc import Iterator
 
 from tests.year import calendars
@@ -33,6 +34,7 @@ ZONES = (
     "Pacific/Kiritimati",
 )
 TIERS = ("free", "small", "odd", "large", "metered")
+NIGHT = [(0, 0), (0, 30), (1, 30), (2, 0), (2, 30), (2, 59), (23, 59)]
 METERED = "api_calls"
 
 
@@ -117,7 +119,9 @@ def a_year(*, seed: int, subscriptions: int) -> Year:
     rng = random.Random(seed)
     offers = {offer.name: offer for offer in _offers(rng)}
     repriced = rng.sample(sorted(offers), len(offers) // 4)
-    repricings = [Repricing(_instant(rng), name, offers[name].amount * rng.randint(50, 170) // 100) for name in repriced]
+    repricings = [
+        Repricing(_instant(rng), name, offers[name].amount * rng.randint(50, 170) // 100) for name in repriced
+    ]
     scripts: list[Script] = []
     begun = 0
     for number in itertools.count():
@@ -138,7 +142,9 @@ def _offers(rng: random.Random) -> Iterator[Offer]:
             cycle=cycle,
             amount=rng.randint(5_000, 900_001) if amount is None else amount,
             trial_days=rng.choice([3, 14, 30]),
-            meter=Meter(rng.randint(0, 500), rng.choice([1, 7, 100]), rng.randint(1, 49)) if tier == "metered" else None,
+            meter=Meter(rng.randint(0, 500), rng.choice([1, 7, 100]), rng.randint(1, 49))
+            if tier == "metered"
+            else None,
         )
 
 
@@ -155,16 +161,27 @@ def _instant(rng: random.Random) -> int:
     return rng.randrange(BEGINS + HOUR, ENDS - DAY)
 
 
-def _start(rng: random.Random, zone: str) -> int:
-    """Often at the end of a month, or at a time that the clocks of some zone leave out or have twice."""
-    if rng.random() < 0.5:
-        return _instant(rng)
-    month = datetime.date(2027, 6, 1) + datetime.timedelta(days=30 * rng.randrange(11))
-    day = calendars.day_of(month.year, month.month, rng.choice([28, 29, 30, 31]))
-    clock = rng.choice([(0, 0), (0, 30), (1, 30), (2, 0), (2, 30), (2, 59), (23, 59)])
-    second = rng.choice([(0, 0), (rng.randrange(60), rng.randrange(10**6))])
-    local = datetime.datetime.combine(day, datetime.time(*clock, *second))
-    return max(calendars.instant(local, zone), BEGINS + HOUR)
+def _start(rng: random.Random, zone: str, cycle: str) -> int:
+    """Often at the end of a month, or whole cycles before a time that the clocks of the zone skip or show twice."""
+    kind = rng.choice(["any", "end of month", "end of month", "change of clocks"])
+    changes = calendars.changes(zone, BEGINS, ENDS)
+    if kind == "end of month":
+        day = rng.choice(list(_last_days()))
+        second = rng.choice([(0, 0), (rng.randrange(60), rng.randrange(10**6))])
+        return calendars.instant(datetime.datetime.combine(day, datetime.time(*rng.choice(NIGHT), *second)), zone)
+    if kind == "change of clocks" and changes:
+        odd = rng.choice(changes) + datetime.timedelta(microseconds=rng.randrange(HOUR // 2))
+        start = calendars.boundary(calendars.instant(odd, zone), cycle, -rng.randint(1, 3), zone)
+        day = calendars.moment(start).astimezone(zoneinfo.ZoneInfo(zone)).date()
+        return max(calendars.instant(datetime.datetime.combine(day, odd.time()), zone), BEGINS + HOUR)
+    return _instant(rng)
+
+
+def _last_days() -> Iterator[datetime.date]:
+    """Of each month but the last."""
+    for month in range(6, 17):
+        for day in (28, 29, 30, 31):
+            yield calendars.day_of(2027 + month // 13, (month - 1) % 12 + 1, day)
 
 
 def _script(rng: random.Random, number: int, offers: dict[str, Offer]) -> Script:
@@ -189,7 +206,7 @@ class _Walk:
     def acts(self) -> Iterator[Act]:
         rng = self._rng
         self._cycle = rng.choices(CYCLES, [8, 12, 50, 15, 15])[0]
-        at = self._begun_at = _start(rng, self._zone)
+        at = self._begun_at = _start(rng, self._zone, self._cycle)
         first = self._begin(at)
         if first.what == "trial" and rng.random() < 0.1:
             yield dataclasses.replace(first, can_pay=False)
@@ -232,6 +249,8 @@ class _Walk:
         match kind:
             case "change":
                 yield Act(at, "change", family, self._offer(), when=rng.choice([when, None]))
+                if when == "now":
+                    yield Act(at + rng.randrange(1, 3 * DAY), "change", family, self._offer(), when="now")
             case "other cycle":
                 cycle = rng.choice([each for each in CYCLES[1:] if each != self._cycle])
                 yield Act(at, "change", family, self._offer(cycle), when=when)
@@ -245,7 +264,15 @@ class _Walk:
             case "again":
                 yield self._begin(at)
             case _:
-                extra = rng.choice([{}, {"credit_unused": True}, {"void_open_invoices": True}])
-                yield Act(at, "cancel", family, when=when, **extra)
+                extra = rng.choice(["", "credit_unused", "void_open_invoices"])
+                yield Act(at - 1, "use", family, delta=rng.randint(1, 1500))
+                yield Act(
+                    at,
+                    "cancel",
+                    family,
+                    when=when,
+                    credit_unused=extra == "credit_unused",
+                    void_open_invoices=extra == "void_open_invoices",
+                )
                 if rng.random() < 0.5:
                     yield self._begin(at + rng.randrange(1, 60 * DAY))
