@@ -5,13 +5,14 @@ the log goes to standard output, as in production.
 """
 
 import os
-import re
 import sys
 import time
 from pathlib import Path
 
 import django
 from django.core.management import call_command
+
+from bench import memory
 
 
 def main() -> None:
@@ -24,14 +25,7 @@ def main() -> None:
     except SystemExit as end:
         if end.code:
             raise
-    Path(report).write_text(f"{time.perf_counter() - started} {_peak_kib()}")
-
-
-def _peak_kib() -> int:
-    """What the kernel says; a peak by `getrusage` would be that of whoever started us, if it was higher."""
-    found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert found is not None
-    return int(found[1])
+    Path(report).write_text(f"{time.perf_counter() - started} {memory.peak_kib()}")
 
 
 if __name__ == "__main__":

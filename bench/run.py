@@ -46,6 +46,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--peer-backlog", type=int, default=5_000, help="events for the peers' relays")
     parser.add_argument("--delivered", type=int, default=200_000, help="events in the table of the relay's second row")
     parser.add_argument("--memory-backlog", type=int, default=100_000, help="for the relay's memory; and a tenth of it")
+    parser.add_argument("--renewals", type=int, default=10_000, help="subscriptions due at once; and a tenth of it")
     parser.add_argument("--events-per-second", type=float, default=500, help="for the latency of the stream")
     parser.add_argument("--deliveries", type=int, default=5_000, help="to receivers of webhooks")
     parser.add_argument("--pairs-per-second", type=float, default=10, help="the load under which latency is measured")

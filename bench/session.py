@@ -17,7 +17,18 @@ from django.db import connection
 
 from bench import competition, outboxes, service, table
 from bench.hot_paths import Shop
-from bench.parts import PARTS, create_pay, deliveries, latency, relay, relay_memory, replays, stream_latency, webhooks
+from bench.parts import (
+    PARTS,
+    create_pay,
+    deliveries,
+    latency,
+    relay,
+    relay_memory,
+    renewals,
+    replays,
+    stream_latency,
+    webhooks,
+)
 from bench.parts.base import Bench, Options, Part, Study
 from bench.peers.stomp_server import StompServer
 from bench.stock import Accepted, write_one
@@ -137,6 +148,8 @@ def _parts(bench: Bench, wanted: Sequence[str], stack: contextlib.ExitStack) -> 
         yield stream_latency.study(bench, relay=alone)
     if "relay-memory" in wanted:
         yield relay_memory.study(bench, relay=alone)
+    if "renewals" in wanted:
+        yield renewals.study(bench)
     if "deliveries" in wanted:
         yield deliveries.part(bench, receiver_port=stack.enter_context(competition.receiver()))
 

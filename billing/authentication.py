@@ -2,9 +2,7 @@
 
 import hmac
 import re
-from typing import Any
 
-from django.db.models import F
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -20,9 +18,7 @@ from config.kernel.prepared import Select
 
 _KEY = re.compile(r"qt_(?:test|live)_[a-z2-7]{52}")
 _by_digest = Select(ApiKey.objects.all(), "secret_hash")
-_by_id = Select(
-    Session.objects.annotate(customer_id=F("user__customer_id"), is_of_active_user=F("user__is_active")), "id"
-)
+_by_id = Select(Session.objects.with_user(), "id")
 
 
 class InvalidCredentials(AuthenticationFailed):
@@ -72,7 +68,7 @@ class SessionAuthentication(BaseAuthentication):
         token = _bearer(request)
         if token is None or not _is_jwt(token):
             return None
-        session: Any = _by_id.one(_session_id(token))
+        session = _by_id.one(_session_id(token))
         if session is None or session.revoked_at is not None or session.expires_at <= timezone.now():
             raise InvalidToken()
         if not session.is_of_active_user or session.customer_id is None:

@@ -11,13 +11,13 @@ from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from rest_framework_simplejwt import tokens
 from rest_framework_simplejwt.backends import TokenBackend
-from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken
+from rest_framework_simplejwt.exceptions import TokenBackendError, TokenBackendExpiredToken, TokenError
 
 from billing.models import Session, User
 
 
 class KeyRing(TokenBackend):
-    """Signs with the first key, and knows the tokens of all of them: there are few, and trying one takes no time."""
+    """Signs with the first key, and knows the tokens of all of them, which are tried in turn: there are few."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         options = settings.SIMPLE_JWT
@@ -47,6 +47,12 @@ def _ring(keys: tuple[str, ...]) -> KeyRing:
 
 class _Signed(tokens.Token):
     """A token of a session, signed by the ring."""
+
+    def verify(self) -> None:
+        """Raises TokenError."""
+        super().verify()
+        if not all(isinstance(self.payload.get(name), str) for name in ("sid", "jti")):
+            raise TokenError("It names no session.")
 
     def get_token_backend(self) -> TokenBackend:
         return _ring(tuple(settings.JWT_KEYS))

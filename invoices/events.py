@@ -99,14 +99,14 @@ def of_customer(event: type[CustomerEvent], customer: Customer) -> CustomerEvent
     return event(customer=customer.id, name=customer.name, email=customer.email)
 
 
-def of_credit(event: type[CreditEvent], entry: CreditEntry, balance: int) -> CreditEvent:
-    """`event` about `entry`, which has left the customer with `balance`."""
+def of_credit(event: type[CreditEvent], entry: CreditEntry) -> CreditEvent:
+    """`event` about `entry`."""
     return event(
         credit=entry.id,
         customer=entry.customer_id,
         invoice=entry.invoice_id,
         amount=entry.amount,
-        balance=balance,
+        balance=entry.balance,
         currency=entry.currency,
     )
 

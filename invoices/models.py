@@ -5,6 +5,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.ledger.models import Entry, Journal
@@ -12,6 +13,14 @@ from invoices.states import InvoiceMachine, InvoiceStatus
 from outbox.models import EventSource
 
 __all__ = ["CreditEntry", "CreditKind", "Customer", "Entry", "Invoice", "InvoiceLine", "Journal"]
+
+
+class CustomerQuerySet(models.QuerySet["Customer"]):
+    """Reads of customers."""
+
+    def visible_to(self, principal: Principal) -> "CustomerQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(pk=principal.id) if principal.kind == "customer" else self
 
 
 class Customer(EventSource, IdempotentModel):
@@ -23,6 +32,8 @@ class Customer(EventSource, IdempotentModel):
     metadata = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField()
 
+    objects = CustomerQuerySet.as_manager()
+
     class Meta(IdempotentModel.Meta):
         abstract = False
         indexes = [models.Index(fields=["email"], name="invoices_customer_email")]
@@ -32,9 +43,21 @@ class Customer(EventSource, IdempotentModel):
         return self.name or self.email or self.id
 
     def credit_balances(self) -> list[tuple[str, int]]:
-        """The currencies it has credit in, and how much, in minor units."""
-        sums = self.credit_entries.values_list("currency").annotate(balance=models.Sum("amount"))
-        return list(sums.filter(balance__gt=0).order_by("currency"))
+        """The currencies it has credit in, and how much, in minor units. One row of the index for each."""
+        entries, found = self.credit_entries.order_by("-currency", "-number"), []
+        latest = entries.first()
+        while latest is not None:
+            found.append((latest.currency, latest.balance))
+            latest = entries.filter(currency__lt=latest.currency).first()
+        return [(currency, balance) for currency, balance in reversed(found) if balance]
+
+
+class InvoiceQuerySet(models.QuerySet["Invoice"]):
+    """Reads of invoices."""
+
+    def visible_to(self, principal: Principal) -> "InvoiceQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(customer_id=principal.id) if principal.kind == "customer" else self
 
 
 class Invoice(InvoiceMachine, EventSource, IdempotentModel):
@@ -70,6 +93,8 @@ class Invoice(InvoiceMachine, EventSource, IdempotentModel):
     created_at = models.DateTimeField()
     paid_at = models.DateTimeField(null=True)
     voided_at = models.DateTimeField(null=True)
+
+    objects = InvoiceQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False
@@ -166,7 +191,7 @@ class CreditKind(models.TextChoices):
 
 
 class CreditEntry(IdempotentModel):
-    """A change of what we owe a customer in one currency; the balance is their sum. Only ever inserted."""
+    """A change of a customer's credit in one currency, and what there is after it. Only ever inserted."""
 
     id = PrefixedIdField(prefix="cre")
     customer = models.ForeignKey(Customer, on_delete=models.PROTECT, related_name="credit_entries")
@@ -180,6 +205,8 @@ class CreditEntry(IdempotentModel):
     kind = models.CharField(max_length=20, choices=CreditKind.choices)
     amount = models.BigIntegerField(help_text=_("Minor units; negative when it was applied or revoked."))
     currency = CurrencyField()
+    number = models.PositiveIntegerField(help_text=_("Gap-free per customer and currency, from 1."))
+    balance = AmountField(help_text=_("What the customer has after it, in minor units."))
     reason = models.CharField(max_length=500, blank=True)
     actor = ExactCharField(max_length=200)
     created_at = models.DateTimeField()
@@ -190,14 +217,14 @@ class CreditEntry(IdempotentModel):
         constraints = [
             *IdempotentModel.Meta.constraints,
             models.UniqueConstraint(fields=["invoice", "kind"], name="invoices_creditentry_invoice_kind"),
+            models.UniqueConstraint(fields=["customer", "currency", "number"], name="invoices_creditentry_number"),
+            models.CheckConstraint(condition=models.Q(balance__gte=0), name="invoices_creditentry_balance"),
             models.CheckConstraint(
                 condition=models.Q(kind__in=[CreditKind.GRANTED, CreditKind.RETURNED], amount__gt=0)
                 | models.Q(kind__in=[CreditKind.APPLIED, CreditKind.REVOKED], amount__lt=0),
                 name="invoices_creditentry_sign",
             ),
         ]
-        # What the balance adds up.
-        indexes = [models.Index(fields=["customer", "currency", "amount"], name="invoices_creditentry_balance")]
 
     def __str__(self) -> str:
         return f"{self.kind} {money.display(self.amount, self.currency)}"

@@ -1,5 +1,6 @@
 """The log and the relay's state, to look at; held events are requeued and skipped here."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
@@ -137,12 +138,17 @@ def log_of(aggregate_id: str, window: Window) -> list[Item]:
     return _items(Q(aggregate_id=aggregate_id), window)
 
 
-def _items(wanted: Q, window: Window) -> list[Item]:
+def log_of_each(aggregate_ids: Sequence[str], window: Window) -> list[Item]:
+    """All events of several aggregates that make one story. Two statements."""
+    return _items(Q(aggregate_id__in=aggregate_ids), window, "-pk")
+
+
+def _items(wanted: Q, window: Window, order: str = "-sequence") -> list[Item]:
     """Archived ones too."""
     return [
         _item(event)
         for model in (OutboxEvent, ArchivedEvent)
-        for event in window.newest(model.objects.filter(wanted), "occurred_at", "-sequence")
+        for event in window.newest(model.objects.filter(wanted), "occurred_at", order)
     ]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.test import Client
 
 from billing import services as billing
+from billing.tokens import AccessToken, RefreshToken
 from config.api.principals import system
 from config.api.scopes import SCOPES
 
@@ -52,3 +53,22 @@ class ApiConsumer:
     def pay(self, invoice_id: str, *, token: str = "tok_visa", key: str | None = None) -> Any:
         """The response to paying the invoice, with a fresh key unless one is given."""
         return self.post(f"invoices/{invoice_id}/pay", {"payment_method": token}, key=key or uuid.uuid4().hex)
+
+
+PASSWORD = "correct horse battery"
+
+
+class SignedIn(ApiConsumer):
+    """Somebody who has registered, and is signed in: `customer_id` is theirs."""
+
+    def __init__(self, email: str = "", *, first_name: str = "Ada", last_name: str = "Lovelace") -> None:
+        self.email = email or f"{uuid.uuid4().hex}@example.com"
+        self.session = billing.register(email=self.email, password=PASSWORD, first_name=first_name, last_name=last_name)
+        self.user = self.session.user
+        self.customer_id = str(self.user.customer_id)
+        super().__init__(secret=str(AccessToken.of(self.session)))
+
+    @property
+    def refresh(self) -> str:
+        """The refresh token of the sign-in."""
+        return str(RefreshToken.of(self.session))

@@ -25,6 +25,7 @@ class Options:
     pairs_per_second: float
     delivered: int
     memory_backlog: int
+    renewals: int
     events_per_second: float
 
 

@@ -13,8 +13,8 @@ from unfold.admin import ModelAdmin
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from billing import services
-from billing.models import ApiKey, User
-from config.admin import ReasonedAction, ReasonedActionsAdmin, Said, TypedLookups
+from billing.models import ApiKey, Session, User
+from config.admin import ReadOnlyInline, ReasonedAction, ReasonedActionsAdmin, Said, TypedLookups
 from config.api.principals import Principal
 
 if TYPE_CHECKING:
@@ -37,6 +37,16 @@ class GroupAdmin(BaseGroupAdmin):
     """Sets of permissions: who may void, pay again, replay."""
 
 
+class SessionInline(ReadOnlyInline):
+    """Where a user is signed in."""
+
+    model = Session
+    fields = ["id", "created_at", "refreshed_at", "expires_at", "revoked_at", "revoked_reason"]
+    ordering = ["-pk"]
+    per_page = 20
+    show_change_link = True
+
+
 @admin.register(User)
 class UserAdmin(BaseUserAdmin):
     """Users sign in with their e-mail address, so there is no user name."""
@@ -47,14 +57,20 @@ class UserAdmin(BaseUserAdmin):
     ordering = ("email",)
     list_display = ("email", "first_name", "last_name", "is_staff", "is_active")
     search_fields = ("email", "first_name", "last_name")
-    readonly_fields = ("id", "last_login", "date_joined")
+    readonly_fields = ("id", "customer", "last_login", "date_joined")
+    list_select_related = ("customer",)
+    inlines = (SessionInline,)
     fieldsets = (
         (None, {"fields": ("id", "email", "password")}),
-        (_("Personal info"), {"fields": ("first_name", "last_name")}),
+        (_("Personal info"), {"fields": ("first_name", "last_name", "customer")}),
         (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Important dates"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "usable_password", "password1", "password2")}),)
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        """Sessions, of a user that is there."""
+        return self.inlines if obj else ()
 
 
 def _revoke(api_key: ApiKey, actor: Principal, reason: str) -> Said:
@@ -83,3 +99,32 @@ class ApiKeyAdmin(ReasonedActionsAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for name in super().get_readonly_fields(request, obj) if name != "secret_hash"]
+
+
+def _end(session: Session, actor: Principal, reason: str) -> Said:
+    services.revoke_session(session_id=session.pk, actor=actor, reason=reason)
+    return Said(gettext("%(user)s is signed out there.") % {"user": session.user})
+
+
+@admin.register(Session)
+class SessionAdmin(ReasonedActionsAdmin):
+    """Sign-ins of customers. Each ends by itself, by its owner's doing, or here."""
+
+    list_display = ("id", "user", "created_at", "refreshed_at", "expires_at", "revoked_at")
+    id_search_fields = ("user", "user__customer")
+    search_fields = ("user__email__exact",)
+    search_help_text = _("Id of the session, the user or the customer, or an e-mail address")
+    exclude = ("refresh_id", "replaced_refresh_id")
+    reasoned_actions = [
+        ReasonedAction(
+            name="revoke",
+            label=_("Sign out"),
+            note=_("Its tokens stop working at once, for good."),
+            perform=_end,
+            refusal=lambda session: _("It has ended.") if session.revoked_at else "",
+            is_grave=True,
+        )
+    ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [name for name in super().get_readonly_fields(request, obj) if name not in self.exclude]

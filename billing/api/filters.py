@@ -23,7 +23,7 @@ class PlanFilter(django_filters.FilterSet):
 class SubscriptionFilter(django_filters.FilterSet):
     """status, customer, plan exactly; created_from (inclusive), created_before (exclusive) as ISO 8601."""
 
-    status = django_filters.MultipleChoiceFilter(choices=SubscriptionStatus.choices)
+    status = django_filters.MultipleChoiceFilter(choices=SubscriptionStatus.choices, distinct=False)
     customer = IdFilter(field_name="customer_id")
     plan = IdFilter(field_name="plan_version__plan_id")
     created_from = MadeFilter(field_name="created_at", lookup_expr="gte")

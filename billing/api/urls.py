@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing.api import views
-from billing.api.views import plans, subscriptions
+from billing.api.views import plans, subscriptions, usage
 
 urlpatterns = [
     path("auth/register", views.Register.as_view(), name="auth-register"),
@@ -30,4 +30,7 @@ urlpatterns = [
         subscriptions.SubscriptionReactivate.as_view(),
         name="subscription-reactivate",
     ),
+    path("usage/use", usage.UsageUse.as_view(), name="usage-use"),
+    path("usage/me", usage.UsageMine.as_view(), name="usage-mine"),
+    path("usage/limits", usage.UsageLimits.as_view(), name="usage-limits"),
 ]

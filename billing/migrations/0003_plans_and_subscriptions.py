@@ -89,7 +89,7 @@ class Migration(migrations.Migration):
                 ('plan_version', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='subscriptions', to='billing.planversion')),
             ],
             options={
-                'permissions': [('cancel_subscription', 'Can cancel subscriptions and take that back'), ('change_plan_of_subscription', 'Can change the plan of subscriptions')],
+                'permissions': [('cancel_subscription', 'Can cancel subscriptions and take that back'), ('change_plan_of_subscription', 'Can change the plan of subscriptions'), ('pay_subscription', 'Can have subscriptions paid'), ('take_up_subscription', 'Can have done now what is due for subscriptions')],
                 'abstract': False,
             },
         ),
@@ -126,6 +126,8 @@ class Migration(migrations.Migration):
                 ('id', config.kernel.fields.PrefixedIdField(editable=False, prefix='use', primary_key=True, serialize=False)),
                 ('delta', models.PositiveBigIntegerField()),
                 ('used_after', models.PositiveBigIntegerField()),
+                ('limit', models.PositiveBigIntegerField(help_text='Empty where there was none.', null=True)),
+                ('resets_at', models.DateTimeField(help_text='When the period was to end.')),
                 ('actor', config.kernel.fields.ExactCharField(max_length=200)),
                 ('created_at', models.DateTimeField()),
                 ('counter', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='records', to='billing.usagecounter')),
@@ -162,6 +164,10 @@ class Migration(migrations.Migration):
             model_name='subscription',
             index=models.Index(fields=['status', 'id'], name='billing_subscription_status_id'),
         ),
+        migrations.AddIndex(
+            model_name='subscription',
+            index=models.Index(fields=['plan_version', 'status', 'id'], name='billing_subscription_plan'),
+        ),
         migrations.AddConstraint(
             model_name='subscription',
             constraint=models.UniqueConstraint(fields=('idempotency_owner', 'idempotency_operation', 'idempotency_key_digest'), name='billing_subscription_idempotency_key'),
@@ -180,7 +186,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='subscription',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('live_family', models.F('family')), ('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid'))), models.Q(models.Q(('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid')), _negated=True), ('due_at__isnull', True), ('ended_at__isnull', False), ('live_family__isnull', True)), _connector='OR'), name='billing_subscription_live'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ended_at__isnull', True), ('live_family', models.F('family')), ('live_family__isnull', False), ('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid'))), models.Q(models.Q(('status__in', ('pending', 'trialing', 'active', 'past_due', 'unpaid')), _negated=True), ('due_at__isnull', True), ('ended_at__isnull', False), ('live_family__isnull', True)), _connector='OR'), name='billing_subscription_live'),
         ),
         migrations.AddConstraint(
             model_name='subscription',

@@ -22,6 +22,12 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """Those that open the API, as far as they know: users may have been deactivated."""
         return self.filter(revoked_at=None, expires_at__gt=now)
 
+    def with_user(self) -> "SessionQuerySet":
+        """Annotate `customer_id` and `is_of_active_user`, which decide whether they open the API."""
+        return self.annotate(  # type: ignore[no-redef]
+            customer_id=models.F("user__customer_id"), is_of_active_user=models.F("user__is_active")
+        )
+
 
 class Session(models.Model):
     """One sign-in, from there to its end. Its tokens are signed and stored nowhere; each names the session.
@@ -39,6 +45,10 @@ class Session(models.Model):
     revoked_at = models.DateTimeField(null=True)
     revoked_by = ExactCharField(max_length=200, blank=True)
     revoked_reason = models.CharField(max_length=500, blank=True)
+
+    customer_id: str | None
+    is_of_active_user: bool
+    """Only on what `with_user` finds."""
 
     objects = SessionQuerySet.as_manager()
 

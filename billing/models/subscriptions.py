@@ -10,6 +10,7 @@ from billing.states import LIVE, SubscriptionMachine, SubscriptionStatus
 from config.api.idempotency import IdempotentModel
 from config.api.principals import Principal
 from config.kernel.fields import ExactCharField, PrefixedIdField
+from config.kernel.prepared import PreparedModel
 from invoices.models import Customer, Invoice
 from outbox.models import EventSource
 
@@ -80,7 +81,13 @@ class Subscription(SubscriptionMachine, EventSource, IdempotentModel):
                 condition=models.Q(status__in=SubscriptionStatus.values), name="billing_subscription_status"
             ),
             models.CheckConstraint(
-                condition=models.Q(status__in=LIVE, live_family=models.F("family"), ended_at__isnull=True)
+                # Compared with NULL alone, the family would be neither right nor wrong, which a constraint takes.
+                condition=models.Q(
+                    status__in=LIVE,
+                    live_family__isnull=False,
+                    live_family=models.F("family"),
+                    ended_at__isnull=True,
+                )
                 | (
                     ~models.Q(status__in=LIVE)
                     & models.Q(live_family__isnull=True, ended_at__isnull=False, due_at__isnull=True)
@@ -95,17 +102,20 @@ class Subscription(SubscriptionMachine, EventSource, IdempotentModel):
         indexes = [
             models.Index(fields=["due_at", "id"], name="billing_subscription_due"),
             models.Index(fields=["status", "id"], name="billing_subscription_status_id"),
+            models.Index(fields=["plan_version", "status", "id"], name="billing_subscription_plan"),
         ]
         permissions = [
             ("cancel_subscription", _("Can cancel subscriptions and take that back")),
             ("change_plan_of_subscription", _("Can change the plan of subscriptions")),
+            ("pay_subscription", _("Can have subscriptions paid")),
+            ("take_up_subscription", _("Can have done now what is due for subscriptions")),
         ]
 
     def __str__(self) -> str:
         return self.id
 
 
-class SubscriptionInvoice(models.Model):
+class SubscriptionInvoice(PreparedModel):
     """Which subscription caused an invoice, and which of its periods it bills: each at most once."""
 
     id = PrefixedIdField(prefix="sin")

@@ -1,6 +1,7 @@
 """How much of a plan's features was used."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from billing.models.subscriptions import Subscription
 from config.api.idempotency import IdempotentModel
@@ -22,6 +23,9 @@ class UsageCounter(EventSource):
     closed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()
 
+    subscription_sequence: int
+    """Only on what `billing.services.using` reads: how many events its subscription had at that moment."""
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["subscription", "period", "feature"], name="billing_usage_counter_feature")
@@ -32,12 +36,14 @@ class UsageCounter(EventSource):
 
 
 class UsageRecord(IdempotentModel):
-    """One use: what was added, and what the counter stood at then. Only ever inserted."""
+    """One use: what was added, and how the feature stood then, for a replay to say again. Only ever inserted."""
 
     id = PrefixedIdField(prefix="use")
     counter = models.ForeignKey(UsageCounter, on_delete=models.PROTECT, related_name="records")
     delta = models.PositiveBigIntegerField()
     used_after = models.PositiveBigIntegerField()
+    limit = models.PositiveBigIntegerField(null=True, help_text=_("Empty where there was none."))
+    resets_at = models.DateTimeField(help_text=_("When the period was to end."))
     actor = ExactCharField(max_length=200)
     created_at = models.DateTimeField()
 

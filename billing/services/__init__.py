@@ -23,6 +23,7 @@ from billing.services.canceling import (
     reactivate_subscription,
 )
 from billing.services.changing import (
+    CHANGEABLE,
     CurrencyDiffers,
     OtherFamily,
     RenewalUnderWay,
@@ -53,6 +54,8 @@ from billing.services.passwords import (
 )
 from billing.services.paying import (
     NothingDue,
+    change_payment_method,
+    check_payable,
     pay_subscription,
 )
 from billing.services.plans import (
@@ -68,7 +71,10 @@ from billing.services.plans import (
     update_plan,
 )
 from billing.services.renewing import (
+    NotDue,
+    check_due,
     renew_due,
+    take_up,
 )
 from billing.services.sessions import (
     SessionAlreadyEnded,
@@ -79,6 +85,11 @@ from billing.services.sessions import (
     sign_in,
     sign_out,
 )
+from billing.services.standing import (
+    Standing,
+    limits_of,
+    usage_of,
+)
 from billing.services.subscribing import (
     AlreadySubscribed,
     NewSubscription,
@@ -87,9 +98,22 @@ from billing.services.subscribing import (
     start_trial,
     subscribe,
 )
+from billing.services.using import (
+    MAX_DELTA,
+    FeatureNotMetered,
+    InvalidDelta,
+    NoSubscription,
+    SubscriptionNotServed,
+    UnknownFeature,
+    UsageLimitExceeded,
+    UsageTooLarge,
+    use,
+)
 
 __all__ = [
+    "CHANGEABLE",
     "DEFAULT_FAMILY",
+    "MAX_DELTA",
     "MAX_GRACE_DAYS",
     "MAX_TRIAL_DAYS",
     "AlreadySubscribed",
@@ -98,11 +122,15 @@ __all__ = [
     "CancelScheduled",
     "CreatedApiKey",
     "CurrencyDiffers",
+    "FeatureNotMetered",
     "InvalidApiKey",
+    "InvalidDelta",
     "InvalidPlan",
     "InvalidResetToken",
     "NewSubscription",
+    "NoSubscription",
     "NoTrial",
+    "NotDue",
     "NotScheduled",
     "NothingDue",
     "OtherFamily",
@@ -114,14 +142,22 @@ __all__ = [
     "SamePlan",
     "SessionAlreadyEnded",
     "SessionNotFound",
+    "Standing",
     "SubscriptionNotFound",
+    "SubscriptionNotServed",
     "TrialUsed",
+    "UnknownFeature",
+    "UsageLimitExceeded",
+    "UsageTooLarge",
     "WeakPassword",
     "When",
     "WrongPassword",
     "cancel_subscription",
     "change_password",
+    "change_payment_method",
     "change_plan",
+    "check_due",
+    "check_payable",
     "create_api_key",
     "create_plan",
     "find_plan",
@@ -130,6 +166,7 @@ __all__ = [
     "forget_mail",
     "forget_sessions",
     "hash_secret",
+    "limits_of",
     "pay_subscription",
     "reactivate_subscription",
     "record_use",
@@ -147,5 +184,8 @@ __all__ = [
     "start_trial",
     "subscribe",
     "sweep_mail",
+    "take_up",
     "update_plan",
+    "usage_of",
+    "use",
 ]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.db import IntegrityError
-
 from billing.models import MailKind, Session, User
 from billing.services.mail import queue_mail
 from billing.services.passwords import hash_password
@@ -33,16 +31,15 @@ def register(*, email: str, password: str, first_name: str, last_name: str) -> S
     return session
 
 
-@db.transaction(idempotent=False)
+@db.transaction(idempotent=False, looks_again=True)
 def _register(*, email: str, hashed: str, first_name: str, last_name: str) -> Session | None:
-    user = User(email=email, password=hashed, first_name=first_name, last_name=last_name)
-    try:
-        with db.savepoint():
-            user.customer = invoices.add_customer(name=user.get_full_name(), email=user.email)
-            user.save(force_insert=True)
-    except IntegrityError:
+    """None when somebody has the address, who then gets a mail; also when that was at the same moment."""
+    if User.objects.filter(email=email).exists():
         queue_mail(kind=MailKind.REGISTRATION_ATTEMPTED, recipient=email)
         return None
+    user = User(email=email, password=hashed, first_name=first_name, last_name=last_name)
+    user.customer = invoices.add_customer(name=user.get_full_name(), email=email)
+    user.save(force_insert=True)
     return open_session(user=user)
 
 

@@ -89,7 +89,7 @@ def _per_day(version: PlanVersion) -> Fraction:
 
 def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Principal, reason: str) -> None:
     if subscription.period == 0:
-        subscription.plan_version, subscription.next_plan_version = version, None
+        _carry_on(subscription, version, actor)
         moving.note(subscription, events.SubscriptionPlanChanged, actor=actor, reason=reason, invoice=None)
         return
     now = clock.now()
@@ -104,7 +104,7 @@ def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.d
     """The rest of the period on the new plan; where its cycle is another one, a period that begins now."""
     credited = charging.unused(subscription, now=now)
     if version.cycle == subscription.plan_version.cycle:
-        subscription.plan_version, subscription.next_plan_version = version, None
+        _carry_on(subscription, version, actor)
         rest = charging.rest_line(subscription, now=now)
         return charging.bill(subscription, lines=[*credited, rest], period=None, actor=actor)
     over = metering.close_period(subscription)
@@ -114,3 +114,10 @@ def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.d
     charging.enter(subscription, period)
     lines = [*credited, charging.plan_line(subscription), *over]
     return charging.bill(subscription, lines=lines, period=period.number, actor=actor)
+
+
+def _carry_on(subscription: Subscription, version: PlanVersion, actor: Principal) -> None:
+    """The period goes on with the new plan, and so do the counters of what was used in it."""
+    was = subscription.plan_version
+    subscription.plan_version, subscription.next_plan_version = version, None
+    metering.tell_changed(subscription, was=was, actor=actor)

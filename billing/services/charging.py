@@ -57,6 +57,16 @@ def enter(subscription: Subscription, period: Period) -> None:
     subscription.period_starts_at, subscription.period_ends_at = period.starts_at, period.ends_at
 
 
+def change_to_next_plan(subscription: Subscription) -> None:
+    """It is on the plan it was to change to when its period ends, if it was; the caller saves."""
+    following = subscription.next_plan_version
+    if following is None:
+        return
+    if following.cycle != subscription.plan_version.cycle:
+        moving.anchor(subscription, at=subscription.period_ends_at)
+    subscription.plan_version, subscription.next_plan_version = following, None
+
+
 def bill(subscription: Subscription, *, lines: Sequence[Line], period: int | None, actor: Principal) -> Invoice:
     """The invoice of a period, or of a change within one (None). Paid at once where nothing is due."""
     db.require_transaction()

@@ -10,8 +10,12 @@ from config.kernel.errors import FieldError
 
 MAX_FEATURES = 100
 MAX_LIMIT = 10**15
+MAX_USED = 10**18
+"""Of what has no limit, in one period: well inside what the database counts."""
+MAX_UNITS = 2**31 - 1
+"""What the quantity of an invoice's line takes."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,49}")
-_SIZE = re.compile(r"(\d{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
+_SIZE = re.compile(r"([0-9]{1,12}) ?(B|kB|MB|GB|TB|KiB|MiB|GiB|TiB)")
 _BYTES = {
     "B": 1,
     "kB": 10**3,
@@ -36,6 +40,10 @@ class Overage:
         """How many times `unit_amount` is owed."""
         return -(-max(used - limit, 0) // self.per)
 
+    def most_units(self, amount: int) -> int:
+        """How many times it may be owed where all of it may cost `amount`."""
+        return min(amount // self.unit_amount, MAX_UNITS)
+
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
@@ -46,6 +54,23 @@ class Feature:
     is_enabled: bool = True
     limit: int | None = None
     overage: Overage | None = None
+
+    def most(self, overage_amount: int) -> int:
+        """How much of a metered one may be used in a period where what is over its limit may cost `overage_amount`."""
+        if self.limit is None:
+            return MAX_USED
+        if self.overage is None:
+            return self.limit
+        return min(self.limit + self.overage.most_units(overage_amount) * self.overage.per, MAX_USED)
+
+
+def overage_amount(features: Mapping[str, Feature], *, price: int) -> int:
+    """What the overage of each feature may cost in one period, so that one invoice takes it all with the plan's price.
+
+    Half of what an invoice takes, or what the price leaves of it, in equal parts.
+    """
+    priced = sum(each.overage is not None for each in features.values())
+    return min(money.MAX_AMOUNT // 2, money.MAX_AMOUNT - price) // max(priced, 1)
 
 
 def read(features: Mapping[str, Any]) -> dict[str, Feature]:

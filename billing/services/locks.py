@@ -1,12 +1,18 @@
-"""Taking the locks that everything about a subscription needs: the customer's, then its own."""
+"""Taking the locks that everything about a subscription needs: the customer's, then its own, by one statement.
+
+The customer's events are numbered on the `customer` of the subscription that is returned: nobody may read it once more.
+"""
 
 from billing.models import Subscription
 from config.api.principals import Principal
 from config.kernel import db
 from config.kernel.errors import NotFound
 from config.kernel.fields import by_id_or
-from invoices import services as invoices
+from config.kernel.prepared import LockedPair
 from invoices.models import Customer
+
+_locked = LockedPair(Customer, Subscription, "customer")
+_free = LockedPair(Customer, Subscription, "customer", skip_locked=True)
 
 
 class SubscriptionNotFound(NotFound):
@@ -33,20 +39,13 @@ def lock(subscription_id: str, principal: Principal) -> Subscription:
 def lock_known(known: Subscription) -> Subscription:
     """Requires a transaction. As `lock`, for a subscription that was read without a lock."""
     db.require_transaction()
-    customer = invoices.lock_customer(known.customer_id)
-    return _with(customer, Subscription.objects.select_for_update().get(id=known.id))
+    found = _locked.one(known.customer_id, known.id)
+    assert found is not None, known.id
+    return found[1]
 
 
-def try_lock(subscription_id: str) -> Subscription | None:
+def try_lock(*, subscription_id: str, customer_id: str) -> Subscription | None:
     """Requires a transaction. As `lock`, for sweeps, which come back: None at once when somebody else has either."""
     db.require_transaction()
-    customer_id = Subscription.objects.values_list("customer_id", flat=True).get(id=subscription_id)
-    customer = Customer.objects.select_for_update(skip_locked=True).filter(id=customer_id).first()
-    subscription = Subscription.objects.select_for_update(skip_locked=True).filter(id=subscription_id).first()
-    return _with(customer, subscription) if customer and subscription else None
-
-
-def _with(customer: Customer, subscription: Subscription) -> Subscription:
-    """Its events are numbered on this very object, so nobody may read the customer once more."""
-    subscription.customer = customer
-    return subscription
+    found = _free.one(customer_id, subscription_id)
+    return found and found[1]

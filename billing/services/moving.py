@@ -29,9 +29,9 @@ def fall_due(subscription: Subscription, *, actor: Principal, reason: str) -> No
     _move(subscription, "fall_due", events.SubscriptionPastDue, actor, reason)
 
 
-def end_grace(subscription: Subscription, *, actor: Principal) -> None:
+def end_grace(subscription: Subscription, *, actor: Principal, reason: str = "") -> None:
     """What is owed was not paid in time: suspended or canceled, as the plan says."""
-    reason = f"not paid within {subscription.plan_version.grace_days} days"
+    reason = reason or f"not paid within {subscription.plan_version.grace_days} days"
     if subscription.plan_version.after_grace == AfterGrace.CANCEL:
         cancel(subscription, actor=actor, reason=reason)
     else:

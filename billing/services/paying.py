@@ -7,7 +7,7 @@ from billing.states import SubscriptionStatus
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay
 from config.api.principals import Principal
 from config.kernel import clock, db
-from config.kernel.errors import Conflict
+from config.kernel.errors import Conflict, ForbiddenTransition
 from invoices import services as invoices
 from invoices.models import Invoice
 from payments import services as payments
@@ -22,41 +22,84 @@ class NothingDue(Conflict):
 
 
 def pay_subscription(
-    *, actor: Principal, subscription_id: str, terms: PaymentTerms, key: IdempotencyKey
+    *, actor: Principal, subscription_id: str, terms: PaymentTerms, key: IdempotencyKey, reason: str = ""
 ) -> Created[Payment]:
     """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
     Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what paying an invoice raises.
     """
-    return find_earlier(Payment, key) or _pay(actor=actor, subscription_id=subscription_id, terms=terms, key=key)
+    return find_earlier(Payment, key) or _pay(
+        actor=actor, subscription_id=subscription_id, terms=terms, key=key, reason=reason
+    )
+
+
+def check_payable(subscription: Subscription) -> None:
+    """Raises NothingDue."""
+    if charging.unsettled(subscription) is None and not _is_trial(subscription):
+        raise NothingDue(subscription_id=subscription.id)
 
 
 @db.transaction(idempotent=True)
-def _pay(*, actor: Principal, subscription_id: str, terms: PaymentTerms, key: IdempotencyKey) -> Created[Payment]:
+def _pay(
+    *, actor: Principal, subscription_id: str, terms: PaymentTerms, key: IdempotencyKey, reason: str
+) -> Created[Payment]:
     subscription = locks.lock(subscription_id, actor)
     if earlier := find_replay(Payment, key):
         return earlier
-    invoice = charging.unsettled(subscription) or _end_trial(subscription, actor)
+    invoice = charging.unsettled(subscription) or _end_trial(subscription, actor, reason)
     if invoice is None or not invoice.amount_due:
         raise NothingDue(subscription_id=subscription.id)
     locked = invoices.lock_invoice(invoice.id)
-    payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key)
+    payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key, reason=reason)
     if terms.payment_method or terms.provider or payment.attached_method_id is None:
-        _remember(subscription, payment, actor=actor)
+        _remember(subscription, payment, actor=actor, reason=reason)
     return Created(payment, True)
 
 
-def _remember(subscription: Subscription, payment: Payment, *, actor: Principal) -> None:
+@db.transaction(idempotent=True)
+def change_payment_method(
+    *, actor: Principal, subscription_id: str, terms: PaymentTerms, reason: str = ""
+) -> Subscription:
+    """What is due later is paid with `terms`; without any, with the customer's default method.
+
+    What was declined before is tried again with what it was tried with: `pay_subscription` pays that with another.
+    Raises SubscriptionNotFound, what `payments.means_for` does, and ForbiddenTransition once it has ended.
+    """
+    subscription = locks.lock(subscription_id, actor)
+    if subscription.ended_at is not None:
+        raise ForbiddenTransition(
+            action="change the payment method of",
+            resource="subscription",
+            status=subscription.status,
+            id=subscription.id,
+        )
+    if terms != PaymentTerms():
+        payments.means_for(subscription.customer_id, terms)
+    _keep(subscription, provider=terms.provider, payment_method=terms.payment_method, actor=actor, reason=reason)
+    return subscription
+
+
+def _remember(subscription: Subscription, payment: Payment, *, actor: Principal, reason: str) -> None:
     """What is due later is paid like this payment; one with the customer's default follows the default."""
     method = payment.attached_method_id or payment.payment_method
-    if (subscription.provider, subscription.payment_method) != (payment.provider, method):
-        subscription.provider, subscription.payment_method = payment.provider, method
-        moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor)
+    _keep(subscription, provider=payment.provider, payment_method=method, actor=actor, reason=reason)
 
 
-def _end_trial(subscription: Subscription, actor: Principal) -> Invoice | None:
-    if subscription.status != SubscriptionStatus.TRIALING or subscription.period:
+def _keep(
+    subscription: Subscription, *, provider: str, payment_method: str, actor: Principal, reason: str = ""
+) -> None:
+    if (subscription.provider, subscription.payment_method) != (provider, payment_method):
+        subscription.provider, subscription.payment_method = provider, payment_method
+        moving.note(subscription, events.SubscriptionPaymentMethodChanged, actor=actor, reason=reason)
+
+
+def _end_trial(subscription: Subscription, actor: Principal, reason: str) -> Invoice | None:
+    if not _is_trial(subscription):
         return None
     moving.anchor(subscription, at=clock.now())
     subscription.trial_ends_at = subscription.anchored_at
-    return renewing.convert(subscription, actor=actor)
+    return renewing.convert(subscription, actor=actor, reason=reason)
+
+
+def _is_trial(subscription: Subscription) -> bool:
+    return subscription.status == SubscriptionStatus.TRIALING and not subscription.period

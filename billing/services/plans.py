@@ -68,6 +68,7 @@ def create_plan(
     family: str = DEFAULT_FAMILY,
     metadata: Mapping[str, Any] | None = None,
     key: IdempotencyKey | None,
+    reason: str = "",
 ) -> Created[Plan]:
     """A new active plan. Raises InvalidPlan, InvalidMoney, IdempotencyKeyReused."""
     _check(terms)
@@ -83,7 +84,7 @@ def create_plan(
         created = insert_once(Plan, key, insert)
         if created.is_new:
             _add_version(created.row, number=1, stored=terms.stored())
-            _record(created.row, events.PlanCreated, actor)
+            _record(created.row, events.PlanCreated, actor, reason)
         return created
 
     return find_earlier(Plan, key) or create()

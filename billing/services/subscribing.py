@@ -15,6 +15,7 @@ from config.kernel import clock, db
 from config.kernel.errors import Conflict, FieldError, Invalid
 from invoices import services as invoices
 from outbox import services as outbox
+from payments import services as payments
 from payments.services import PaymentTerms
 
 
@@ -54,7 +55,7 @@ def subscribe(*, actor: Principal, new: NewSubscription, key: IdempotencyKey | N
     """A pending subscription whose first invoice is charged at once, if there is something to pay it with.
 
     Raises CustomerNotFound, PlanNotFound, PlanInactive, AlreadySubscribed, Invalid, IdempotencyKeyReused, and what
-    paying raises.
+    `payments.means_for` does.
     """
 
     def begin(plan: Plan, version: PlanVersion) -> Subscription:
@@ -104,6 +105,8 @@ def _begin_once(
         if earlier := find_replay(Subscription, key):
             return earlier
         plan, version = plans.offered(new.plan_id)
+        if new.terms is not None:
+            payments.means_for(customer.id, new.terms)
         check_not_subscribed(new.customer_id, plan.family)
         subscription = begin(plan, version)
         subscription.customer = customer

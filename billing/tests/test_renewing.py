@@ -1,10 +1,15 @@
 """What happens to subscriptions by itself: renewals, declines, days of grace, the ends of trials."""
 
 import datetime
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from billing.models import SubscriptionInvoice
+from billing.services import renewing
+from billing.services.renewing import Step
 from billing.tests.factories import (
     again,
     events_of,
@@ -44,6 +49,21 @@ def test_a_renewal_makes_the_next_period_once() -> None:
     assert (renewed.status, renewed.period, renewed.period_starts_at) == ("active", 2, subscription.period_ends_at)
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "paid"]
     assert events_of(subscription) == ["created", "activated", "renewed"]
+
+
+@pytest.mark.parametrize(("features", "statements"), [({}, 11), ({"api_calls": {"limit": 10}}, 12)])
+def test_a_renewal_takes_eleven_statements(features: dict[str, Any], statements: int) -> None:
+    """Locks; credit; invoice, whose period it is, subscription, payment, invoice; events, lines, journal, entries.
+
+    The usage of what its plan limits costs one more; who is due and the plan are read once for a whole batch.
+    """
+    subscription = make_active(make_plan(features=features))
+    go_to(subscription.period_ends_at)
+    [due] = renewing._read_due().values()
+    with CaptureQueriesContext(connection) as captured:
+        assert renewing.take_step(due) == Step.TAKEN
+    sent = [query["sql"] for query in captured if query["sql"] not in ("BEGIN", "COMMIT")]
+    assert len(sent) == statements, sent
 
 
 def test_what_was_missed_is_made_up_for_period_by_period() -> None:

@@ -54,7 +54,7 @@ class ReasonForm(forms.Form):
 
     @classmethod
     def about(cls, obj: Any) -> dict[str, Any]:
-        """What the form holds when it is opened for `obj`."""
+        """What the form holds when it is opened for `obj`, and what else it has to know of it, also once it is sent."""
         return {}
 
     def clean_reason(self) -> str:
@@ -172,7 +172,7 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         """As `reasoned_view`, for anything that `action` is done to; it was offered on the page `back`."""
         if not self.has_view_permission(request, obj) or not action.is_allowed_to(request, self.opts):
             raise PermissionDenied
-        opened = action.form(request.POST) if request.method == "POST" else action.form(initial=action.form.about(obj))
+        opened = action.form(request.POST if request.method == "POST" else None, initial=action.form.about(obj))
         said = _do(action, obj, opened, principals.staff(request.user)) if opened.is_valid() else None
         if said is None:
             return self._ask(request, action, obj, opened, back)

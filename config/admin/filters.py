@@ -23,6 +23,17 @@ SEARCHED_ROWS = 20_000
 """The newest rows, among which is filtered by what has no index: about 0.1 s."""
 
 
+def among_newest(rows: QuerySet[Any]) -> QuerySet[Any]:
+    """Those of `rows` that are among the newest SEARCHED_ROWS of their table."""
+    oldest = rows.model._default_manager.order_by("-pk").values_list("pk", flat=True)[SEARCHED_ROWS:].first()
+    return rows if oldest is None else rows.filter(pk__gt=oldest)
+
+
+def titled(field: Any) -> Any:
+    """What such a filter is called: by `field`, and how far it looks."""
+    return _("%(field)s (newest %(rows)s)") % {"field": field, "rows": f"{SEARCHED_ROWS:,}"}
+
+
 class RecentValuesFilter(admin.FieldListFilter):
     """Offers the values of the newest RECENT_ROWS rows, and finds the one chosen among the newest SEARCHED_ROWS.
 
@@ -43,7 +54,7 @@ class RecentValuesFilter(admin.FieldListFilter):
         self.chosen = str(request.GET.get(field_path, ""))
         newest = model._default_manager.order_by("-pk").values(field_path)[:RECENT_ROWS]
         values = {row[field_path] for row in newest} | {self.chosen}
-        self.title = _("%(field)s (newest %(rows)s)") % {"field": self.title, "rows": f"{SEARCHED_ROWS:,}"}
+        self.title = titled(self.title)
         self.values = sorted(str(value) for value in values if value not in (None, ""))
 
     def has_output(self) -> bool:
@@ -55,9 +66,7 @@ class RecentValuesFilter(admin.FieldListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.chosen:
             return queryset
-        oldest = queryset.model._default_manager.order_by("-pk").values_list("pk", flat=True)[SEARCHED_ROWS:].first()
-        newest = queryset if oldest is None else queryset.filter(pk__gt=oldest)
-        return newest.filter(**{self.parameter: self.chosen})
+        return among_newest(queryset).filter(**{self.parameter: self.chosen})
 
     def choices(self, changelist: ChangeList) -> Any:
         yield {"selected": not self.chosen, "query_string": changelist.get_query_string({}, [self.parameter]),

@@ -21,11 +21,12 @@ Look = Callable[[Any], SafeString | str]
 """Shows one field of a row. Its name is the field's, which is where Django finds label and help text."""
 
 TONES: Mapping[str, str] = {
-    **dict.fromkeys(["paid", "succeeded", "applied", "processed", "delivered", "won", "enabled"], "good"),
-    **dict.fromkeys(["open", "processing", "received", "created", "refunding", "pending"], "busy"),
-    **dict.fromkeys(["unknown", "unapplied", "parked", "unknown_reference", "held", "paused"], "warn"),
-    **dict.fromkeys(["review", "failed", "dead", "malformed", "lost", "disabled"], "bad"),
+    **dict.fromkeys(["paid", "succeeded", "applied", "processed", "delivered", "won", "enabled", "active"], "good"),
+    **dict.fromkeys(["open", "processing", "received", "created", "refunding", "pending", "trialing"], "busy"),
+    **dict.fromkeys(["unknown", "unapplied", "parked", "unknown_reference", "held", "paused", "past_due"], "warn"),
+    **dict.fromkeys(["review", "failed", "dead", "malformed", "lost", "disabled", "unpaid"], "bad"),
     **dict.fromkeys(["void", "canceled", "ignored", "skipped", "stale", "unhandled", "refunded", "deleted"], "quiet"),
+    "expired": "quiet",
 }
 """The colour of every state of every machine, one per word. What is not here has none."""
 

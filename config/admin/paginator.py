@@ -4,7 +4,9 @@ import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from django.core.paginator import Paginator
-from django.db.models import QuerySet
+from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 from django.utils.functional import cached_property
 
 if TYPE_CHECKING:
@@ -32,6 +34,20 @@ def bounded_count(rows: QuerySet[Any], limit: int | None = None) -> BoundedCount
     limit = COUNTED_ROWS if limit is None else limit
     found = rows[: limit + 1].count()
     return BoundedCount(min(found, limit), found > limit)
+
+
+def count_for_each(rows: QuerySet[Any], key: str) -> Case:
+    """An annotation: how many of `rows` have the annotated row as `key`, read no further than COUNTED_ROWS + 1."""
+    limit = COUNTED_ROWS
+    rows = rows.filter(**{key: OuterRef("pk")})
+    beyond = Subquery(rows.order_by("id").values("id")[limit : limit + 1])
+    count = Subquery(rows.order_by().values(key).annotate(number=Count("pk")).values("number"))
+    return Case(When(IsNull(beyond, False), then=Value(limit + 1)), default=Coalesce(count, 0))
+
+
+def as_bounded(number: int) -> BoundedCount:
+    """What `count_for_each` has counted."""
+    return BoundedCount(min(number, COUNTED_ROWS), number > COUNTED_ROWS)
 
 
 class BoundedPaginator(BasePaginator):

@@ -112,7 +112,8 @@ class TypedLookups(ModelAdmin if TYPE_CHECKING else object):  # type: ignore[mis
     """A list survives whatever is typed into its address."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        is_offered = lookup.rpartition("__")[2] in OFFERED_LOOKUPS or self._is_path(lookup)
+        own = {getattr(each, "parameter_name", None) for each in self.get_list_filter(request)}
+        is_offered = lookup in own or lookup.rpartition("__")[2] in OFFERED_LOOKUPS or self._is_path(lookup)
         return is_offered and not self._is_zoneless(lookup, value) and super().lookup_allowed(lookup, value, request)
 
     def _is_path(self, lookup: str) -> bool:

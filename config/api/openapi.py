@@ -123,8 +123,8 @@ class Schema(AutoSchema):
     """Adds to each operation its problems, the shared headers and the scope it needs.
 
     A POST that answers 201 or 200 takes an Idempotency-Key; `idempotency_key_required = True` on its view requires it.
-    `body_names_objects = True` says that a POST without an id in its path answers 404 too, and `further_problems` names
-    the statuses of other problems: {429}.
+    `body_names_objects = True` says that a POST without an id in its path answers 404 too, `query_names_objects` a GET;
+    `further_problems` names the statuses of other problems: {429}.
     """
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
@@ -162,6 +162,15 @@ class Schema(AutoSchema):
         ]
         return "\n\n".join(filter(None, said))
 
+    def get_auth(self) -> list[dict[str, Any]]:
+        """The schemes of those who may: back ends where there is a scope, customers where the view lets them."""
+        found: list[dict[str, Any]] = super().get_auth()
+        by_scheme = {
+            "apiKey": self.method in permissions.required_scopes(self.view),
+            "customer": self.method in permissions.customer_methods(self.view),
+        }
+        return [each for each in found if any(by_scheme.get(name) for name in each)]
+
     def _idempotency_key(self) -> dict[str, Any]:
         return {
             "name": idempotency_header.HEADER,
@@ -172,14 +181,15 @@ class Schema(AutoSchema):
             "example": "8e03978e-40d5-43e8-bc93-6894a57f9324",
         }
 
-    def _body_names_objects(self) -> bool:
-        return self.method == "POST" and getattr(self.view, "body_names_objects", False)
+    def _input_names_objects(self) -> bool:
+        flag = {"POST": "body_names_objects", "GET": "query_names_objects"}.get(self.method or "")
+        return flag is not None and getattr(self.view, flag, False)
 
     def _problem_statuses(self, operation: dict[str, Any]) -> list[int]:
         found = {
             *(400, 406, 422, 503),
             *((401, 403) if operation.get("security") else ()),
-            *((404,) if "{" in self.path or self._body_names_objects() else ()),
+            *((404,) if "{" in self.path or self._input_names_objects() else ()),
             *((411, 413, 415) if "requestBody" in operation else ()),
             *((409,) if self.method != "GET" else ()),
             *getattr(self.view, "further_problems", ()),

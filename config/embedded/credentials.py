@@ -53,8 +53,8 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _working_key(secret: str) -> str:
-    known = ApiKey.objects.filter(secret_hash=billing.hash_secret(secret), revoked_at=None).exists()
-    if secret and known:
+    known = ApiKey.objects.filter(secret_hash=billing.hash_secret(secret), revoked_at=None).first()
+    if secret and known and set(SCOPES) <= set(known.scopes):
         return secret
     actor = principals.system("run_embedded")
     return billing.create_api_key(name="make run", scopes=list(SCOPES), mode="test", actor=actor).secret

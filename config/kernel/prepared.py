@@ -72,15 +72,16 @@ class Select(Generic[Row]):
 
 
 class LockedPair(Generic[Parent, Row]):
-    """A parent and one of its rows, locked in this order by one statement."""
+    """A parent and one of its rows, locked in this order by one statement; with `skip_locked` not waited for."""
 
-    def __init__(self, parent: type[Parent], child: type[Row], foreign_key: str) -> None:
+    def __init__(self, parent: type[Parent], child: type[Row], foreign_key: str, *, skip_locked: bool = False) -> None:
         self._models = parent, child
+        self._skip_locked = skip_locked
         self._foreign_key: Any = child._meta.get_field(foreign_key)
         self._compiled: tuple[str, _Columns, _Columns] | None = None
 
     def one(self, parent_key: Any, child_key: Any) -> tuple[Parent, Row] | None:
-        """Both rows, of which the second refers to the first; None when there are none such."""
+        """Both rows, of which the second refers to the first; None when there are none such, or none to be had."""
         connection = connections[DEFAULT_DB_ALIAS]
         keys = [model._meta.pk for model in self._models]
         parameters = _parameters(keys, (parent_key, child_key), connection)
@@ -103,7 +104,8 @@ class LockedPair(Generic[Parent, Row]):
         parent, child = (_quoted(model._meta.db_table) for model in self._models)
         parent_key, child_key = (f"{_quoted(m._meta.db_table)}.{_quoted(m._meta.pk.column)}" for m in self._models)
         reference = f"{child}.{_quoted(self._foreign_key.column)}"
-        lock = "FOR UPDATE" if connection.features.has_select_for_update else ""
+        skip = " SKIP LOCKED" if self._skip_locked else ""
+        lock = f"FOR UPDATE{skip}" if connection.features.has_select_for_update else ""
         sql = (
             f"SELECT {parents.sql}, {children.sql} FROM {parent} JOIN {child} ON {reference} = {parent_key}"
             f" WHERE {parent_key} = %s AND {child_key} = %s {lock}"
@@ -167,16 +169,23 @@ class PreparedModel(models.Model):
         abstract = True
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: bool) -> Any:
-        if raw or returning_fields or using != DEFAULT_DB_ALIAS:
+        values = [getattr(self, field.attname) for field in returning_fields]
+        computed = any(value is None or _is_expression(value) for value in values)
+        if raw or computed or using != DEFAULT_DB_ALIAS:
             return super()._do_insert(manager, using, fields, returning_fields, raw)  # type: ignore[misc]
         insert([self])
         return []
 
     def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *more: Any) -> Any:
-        computed = any(hasattr(value, "resolve_expression") for _, _, value in values)
+        computed = any(_is_expression(value) for _, _, value in values)
         if computed or not values or using != DEFAULT_DB_ALIAS:
             return super()._do_update(base_qs, using, pk_val, values, *more)
         return _update(type(self), pk_val, [(field, value) for field, _, value in values])
+
+
+def _is_expression(value: object) -> bool:
+    """Something that the database computes."""
+    return hasattr(value, "resolve_expression")
 
 
 def insert(rows: Sequence[models.Model]) -> None:

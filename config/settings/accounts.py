@@ -40,7 +40,8 @@ PASSWORD_RESET_TIMEOUT = 60 * 60
 PASSWORD_RESET_URL = env.password_reset_url
 
 _mail = urlsplit(env.email_url)
-EMAIL_BACKEND = f"django.core.mail.backends.{'console' if _mail.scheme == 'console' else 'smtp'}.EmailBackend"
+EMAIL_BACKEND = f"django.core.mail.backends.{'filebased' if _mail.scheme == 'file' else 'smtp'}.EmailBackend"
+EMAIL_FILE_PATH = _mail.path or str(env.data_dir / "mail")
 EMAIL_HOST = _mail.hostname or ""
 EMAIL_PORT = _mail.port or {"smtps": 465, "smtp": 587}.get(_mail.scheme, 25)
 EMAIL_HOST_USER = unquote(_mail.username or "")

@@ -31,6 +31,7 @@ ADMIN_ATTENTION = {
     "webhooks.outbound.admin.attention_deliveries": "outbound.view_delivery",
     "webhooks.outbound.admin.attention_endpoints": "outbound.view_endpoint",
     "invoices.admin.attention": "invoices.view_invoice",
+    "billing.admin.attention_subscriptions": "billing.view_subscription",
 }
 """Whoever has tiles on the first page → the permission to see them."""
 
@@ -91,6 +92,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": _("Subscriptions"),
+                "items": [
+                    _page(_("Subscriptions"), "autorenew", "billing", "subscription"),
+                    _page(_("Plans"), "sell", "billing", "plan"),
+                    _page(_("Usage"), "speed", "billing", "usagecounter"),
+                    _page(_("Uses"), "timeline", "billing", "usagerecord"),
+                ],
+            },
+            {
                 "title": _("Books"),
                 "items": [
                     {
@@ -124,6 +134,7 @@ UNFOLD: dict[str, Any] = {
                 "title": _("Access"),
                 "items": [
                     _page(_("Users"), "person", "billing", "user"),
+                    _page(_("Sessions"), "devices", "billing", "session"),
                     _page(_("Groups"), "groups", "auth", "group"),
                     _page(_("API keys"), "key", "billing", "apikey"),
                 ],

@@ -38,6 +38,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums", "config.api.openapi.add_components"],
     "ENUM_NAME_OVERRIDES": {
+        "SubscriptionStatus": "billing.states.SubscriptionStatus",
         "InvoiceStatus": "invoices.states.InvoiceStatus",
         "PaymentStatus": "payments.states.PaymentStatus",
         "ReceiptStatus": "payments.states.ReceiptStatus",

@@ -30,7 +30,19 @@ REFUSED = [
     *[("JWT_SIGNING_KEY", GOOD[name]) for name in ("SECRET_KEY", "FINGERPRINT_KEY")],
     *[("JWT_OLD_SIGNING_KEYS", f"{GOOD['DATABASE_URL']},{value}") for value in GUESSABLE[1:]],
     *[("JWT_OLD_SIGNING_KEYS", GOOD[name]) for name in ("SECRET_KEY", "FINGERPRINT_KEY", "JWT_SIGNING_KEY")],
-    *[("EMAIL_URL", url) for url in ["", "console:", "smtp://", "http://h", "smtp://u:hun#ter2@h", "smtp://h/x"]],
+    *[
+        ("EMAIL_URL", url)
+        for url in [
+            "",
+            "file:",
+            "file:/tmp/mail",
+            "console:",
+            "smtp://",
+            "http://h",
+            "smtp://u:hun#ter2@h",
+            "smtp://h/x",
+        ]
+    ],
     *[("EMAIL_URL", url) for url in ["smtp://u:hun[ter2@h", "smtps://h:port", "smtp://h?x=1"]],
     ("EMAIL_FROM", ""),
     ("PASSWORD_RESET_URL", "shop.example/reset"),

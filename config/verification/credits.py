@@ -13,14 +13,18 @@ BY_NOBODY = "invoice_id IS NULL"
 
 
 def balances(snapshot: Snapshot, after: str, last: str) -> Iterator[Violation]:
-    """No customer of the range has used more than they were given, in any currency."""
-    for key, currency, balance in snapshot.rows(
-        "SELECT customer_id, currency, SUM(amount) FROM invoices_creditentry"
-        " WHERE customer_id > %s AND customer_id <= %s GROUP BY customer_id, currency HAVING SUM(amount) < 0",
-        after,
-        last,
-    ):
-        yield Violation("credit_balance", f"{public('cus', key)} in {currency}", "at least 0", balance)
+    """The entries of customers of the range, numbered from 1, each with the sum up to it, which is never negative."""
+    for key, currency, number, balance, place, total in snapshot.rows(_BALANCES, after, last):
+        subject = f"{public('cus', key)} in {currency}, entry {number}"
+        yield Violation("credit_balance", subject, f"{total}, at least 0, after entry {place}", balance)
+
+
+_BALANCES = """
+SELECT * FROM (
+SELECT customer_id, currency, number, balance, ROW_NUMBER() OVER w AS place, SUM(amount) OVER w AS total
+FROM invoices_creditentry WHERE customer_id > %s AND customer_id <= %s
+WINDOW w AS (PARTITION BY customer_id, currency ORDER BY number)
+) AS entries WHERE number <> place OR balance <> total OR total < 0"""
 
 
 def books(snapshot: Snapshot) -> Iterator[Violation]:

@@ -28,7 +28,7 @@ CHECKS = {
     "retries": "the next payment is planned only for open invoices",
     "amount_paid": "what has paid an invoice is what its receipts applied, with credit all of it when it is paid",
     "amount_credited": "what credit has paid of an invoice is what was applied to it and not returned",
-    "credit_balance": "no customer has used more credit than there was",
+    "credit_balance": "each credit entry says what there is after it, and never less than nothing",
     "credit_books": "credit by hand has its journal, and the books hold what customers have in credit",
     "amount_refunded": "what counts as refunded is what succeeded refunds gave back",
     "captures": "a payment that succeeded has its receipt",

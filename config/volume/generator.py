@@ -1,7 +1,6 @@
 """The rows of customers and invoices by their number, the same for a seed and batch but for times and ids."""
 
 import datetime
-import json
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,11 +10,9 @@ from django.conf import settings
 from config.kernel import ids
 from config.volume import scenarios
 from config.volume.bulk_insert import Rows
-from config.volume.invoice_history import DAY, MERCHANT_ACTOR, Id, Ids, InvoiceHistory, InvoiceTerms, Line, instant
+from config.volume.customer_history import CustomerHistory
+from config.volume.invoice_history import DAY, Id, Ids, InvoiceHistory, InvoiceTerms, Line
 from config.volume.scenarios import Context
-from invoices.models import Customer
-from outbox.models import OutboxEvent
-from outbox.services.record import shard_of
 from payments.providers import registry as providers
 
 MONTHS = 12
@@ -24,6 +21,8 @@ LATEST_DAYS_AGO = 15
 CURRENCIES = {"EUR": 70, "USD": 20, "JPY": 10}
 TAXES = {0: 50, 19: 35, 7: 15}
 """Percent on top, for all lines of an invoice, and how often."""
+CREDIT_EACH = 10
+"""One customer of so many has been granted credit, and has not used it."""
 PRODUCTS = ["Subscription", "Seats", "Support", "Usage", "Setup", "Training", "Storage", "Transfer"]
 
 
@@ -66,30 +65,11 @@ class Generator:
         self._ids.restart()
         customer = self._ids.new("cus", created_at)
         self._customers.append(customer)
-        name, email = f"Customer {number}", f"customer-{self._tag}-{number}@example.com"
-        rows.add(
-            Customer,
-            id=customer.hex,
-            name=name,
-            email=email,
-            created_at=instant(created_at),
-            event_sequence=1,
-        )
-        rows.add(
-            OutboxEvent,
-            id=self._ids.new_hex(created_at),
-            type="customer.created",
-            data=json.dumps({"customer": customer.text, "name": name, "email": email}),
-            aggregate_type="customer",
-            aggregate_id=customer.text,
-            sequence=1,
-            actor=MERCHANT_ACTOR,
-            reason="",
-            correlation_id=self._ids.new("req", created_at).text,
-            occurred_at=instant(created_at),
-            shard=shard_of(customer.text),
-            position=None,
-        )
+        history = CustomerHistory(rows, self._ids, customer, created_at)
+        history.create(f"Customer {number}", f"customer-{self._tag}-{number}@example.com")
+        if number % CREDIT_EACH == 1:
+            history.grant_credit(self._rng.randint(1, 10_000), "EUR")
+        history.finish()
 
     def _terms(self, number: int) -> InvoiceTerms:
         reference = f"{self._tag}-{number + 1}"

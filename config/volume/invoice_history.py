@@ -246,6 +246,7 @@ class InvoiceHistory:
             "amount": self.amount,
             "tax_amount": self.tax_amount,
             "amount_paid": self.amount_paid,
+            "amount_credited": 0,
             "amount_refunded": self.amount_refunded,
             "amount_due": 0 if self.status == InvoiceStatus.VOID else self.amount - self.amount_paid,
             "currency": self.terms.currency,

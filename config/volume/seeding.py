@@ -15,14 +15,26 @@ from config.kernel import clock, db
 from config.volume import bulk_insert
 from config.volume.bulk_insert import Row, Rows
 from config.volume.generator import Generator, Totals
-from invoices.models import Customer, Entry, Invoice, InvoiceLine, Journal
+from invoices.models import CreditEntry, Customer, Entry, Invoice, InvoiceLine, Journal
 from outbox.models import SEQUENCER, Cursor, OutboxEvent
 from outbox.services import leases
 from outbox.subscribers import registry as subscribers
 from payments.models import Dispute, Payment, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
-PARENTS_FIRST = (Customer, Invoice, InvoiceLine, Journal, Entry, Payment, Receipt, Refund, Dispute, ProviderEvent)
+PARENTS_FIRST = (
+    Customer,
+    Invoice,
+    InvoiceLine,
+    CreditEntry,
+    Journal,
+    Entry,
+    Payment,
+    Receipt,
+    Refund,
+    Dispute,
+    ProviderEvent,
+)
 """Events come last, once they have their positions. So do receipts of refunds that came back."""
 
 

@@ -30,14 +30,14 @@ from invoices.models import CreditEntry, Customer, Invoice
 
 class CreditInline(ReadOnlyInline):
     model = CreditEntry
-    fields = ["kind", "amount", "invoice", "reason", "actor", "created_at"]
+    fields = ["kind", "amount", "balance", "invoice", "reason", "actor", "created_at"]
     ordering = ["-id"]
     per_page = 20
 
 
 @admin.register(CreditEntry)
 class CreditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["id", "customer", "kind", "amount", "invoice", "actor", "created_at"]
+    list_display = ["id", "customer", "kind", "amount", "balance", "invoice", "actor", "created_at"]
     list_filter = [("kind", RecentValuesFilter), ("currency", RecentValuesFilter), ("created_at", MadeDateFilter)]
     search_help_text = _("Its id, a customer's or an invoice's")
     id_search_fields = ["customer", "invoice"]

@@ -5,6 +5,7 @@ import datetime
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +27,7 @@ from config.kernel import clock, money
 from invoices import services
 from invoices.admin.credit import CREDIT_ACTIONS, CreditInline
 from invoices.admin.paying import PAY_AGAIN, unless_being_paid
+from invoices.admin.subscriptions import SubscriptionInline, subscription_of
 from invoices.models import Customer, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from payments.models import Payment, PaymentMethod
@@ -56,7 +58,7 @@ class CustomerAdmin(ReasonedActionsAdmin):
     search_fields = ["email__exact", "name", "email"]
     search_help_text = _("Id, name or e-mail address")
     readonly_fields = ["credit"]
-    inlines = [PaymentMethodInline, CreditInline]
+    inlines = [SubscriptionInline, PaymentMethodInline, CreditInline]
     reasoned_actions = CREDIT_ACTIONS
 
     @admin.display(description=_("credit"))
@@ -89,7 +91,7 @@ class InvoiceAdmin(TimelineAdmin):
     search_fields = ["number__exact", "order_id__exact"]
     search_help_text = _("Any id, number or order id")
     id_search_fields = ["customer", "payments", "receipts", "refunds", "disputes", "journals"]
-    readonly_fields = ["amount_due", "retries"]
+    readonly_fields = ["amount_due", "retries", "subscription"]
     fieldsets = [
         (
             None,
@@ -100,7 +102,8 @@ class InvoiceAdmin(TimelineAdmin):
                     ("amount_paid", "amount_credited", "amount_refunded", "tax_amount"),
                     ("attempts", "next_attempt_at", "retries"),
                     ("created_at", "paid_at", "voided_at"),
-                    ("due_on", "description", "id"),
+                    ("due_on", "description", "subscription"),
+                    "id",
                 ]
             },
         ),
@@ -140,6 +143,10 @@ class InvoiceAdmin(TimelineAdmin):
             "base": looks.age(policy.base_seconds),
             "cap": looks.age(policy.cap_seconds),
         }
+
+    @admin.display(description=_("subscription"))
+    def subscription(self, invoice: Invoice) -> SafeString | str:
+        return subscription_of(invoice)
 
     def subject(self, obj: Invoice, window: Window) -> Subject:
         payments = window.newest(Payment.objects.filter(invoice=obj), "created_at")

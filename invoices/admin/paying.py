@@ -29,7 +29,7 @@ class PayForm(KeyedForm):
         required=False,
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("The provider's token, as in the latest payment; never a card number."),
+        help_text=_("The provider's token, or pm_…, as in the latest payment; never a card number. Empty: default."),
     )
 
     field_order = ["provider", "payment_method", "reason", "key"]
@@ -44,7 +44,7 @@ class PayForm(KeyedForm):
         latest = Payment.objects.filter(invoice=obj).order_by("-attempt").first()
         return super().about(obj) | {
             "provider": latest.provider if latest else settings.DEFAULT_PROVIDER,
-            "payment_method": latest.payment_method if latest else "",
+            "payment_method": (latest.attached_method_id or latest.payment_method) if latest else "",
         }
 
     def clean_payment_method(self) -> str:

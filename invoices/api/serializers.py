@@ -51,6 +51,8 @@ class CustomerSerializer(OutputSerializer[Customer]):
         fields = ["id", "name", "email", "metadata", "created_at"]
         read_only_fields = fields
 
+    concealed = {"metadata": {}}
+
 
 @extend_schema_serializer(
     examples=[
@@ -68,7 +70,10 @@ class CreditInput(InputSerializer):
 
 
 class CreditSerializer(OutputSerializer[CreditEntry]):
-    """A change of a customer's credit: `amount` is negative where credit was applied to an invoice, or revoked."""
+    """A change of a customer's credit: `amount` is negative where credit was applied to an invoice, or revoked.
+
+    `balance` is what the customer had in that currency right after it.
+    """
 
     id = serializers.CharField(read_only=True)
     customer = serializers.CharField(source="customer_id", read_only=True)
@@ -78,10 +83,11 @@ class CreditSerializer(OutputSerializer[CreditEntry]):
         allow_null=True,
         help_text="What it was applied to, returned from or carried over from; null where it was granted or revoked.",
     )
+    balance = serializers.IntegerField(read_only=True)
 
     class Meta:
         model = CreditEntry
-        fields = ["id", "customer", "kind", "amount", "currency", "invoice", "reason", "created_at"]
+        fields = ["id", "customer", "kind", "amount", "balance", "currency", "invoice", "reason", "created_at"]
         read_only_fields = fields
 
 
@@ -260,6 +266,8 @@ class InvoiceSummarySerializer(OutputSerializer[Invoice]):
         ]
         read_only_fields = fields
 
+    concealed = {"metadata": {}}
+
     @extend_schema_field(RetryPolicySerializer)
     def get_retry_policy(self, invoice: Invoice) -> Any:
         return RetryPolicy.from_json(invoice.retry_policy).to_json()
@@ -283,7 +291,7 @@ class InvoiceSerializer(InvoiceSummarySerializer):
     @extend_schema_field(PaymentSerializer(many=True))
     def get_payments(self, invoice: Invoice) -> Any:
         payments = _payments.all(invoice.id) if invoice.attempts else []
-        return PaymentSerializer(payments, many=True).data
+        return PaymentSerializer.like(self)(payments, many=True).data
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, invoice: Invoice) -> Any:
@@ -292,4 +300,4 @@ class InvoiceSerializer(InvoiceSummarySerializer):
         if [event.sequence for event in events] != [*range(newest, max(newest - LATEST_EVENTS, 0), -1)]:
             archived = ArchivedEvent.objects.filter(aggregate_id=invoice.id).order_by("-sequence")
             events = sorted([*events, *archived[:LATEST_EVENTS]], key=lambda event: event.sequence, reverse=True)
-        return EventSerializer(events[:LATEST_EVENTS], many=True).data
+        return EventSerializer.like(self)(events[:LATEST_EVENTS], many=True).data

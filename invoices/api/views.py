@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from config.api import idempotency_header
 from config.api.fields import InputSerializer
+from config.api.lists import VisibleList
 from config.api.permissions import principal_of
 from config.kernel.fields import by_id_or
 from config.kernel.prepared import Select
@@ -54,13 +55,15 @@ class CustomerDetail(APIView):
     """One customer."""
 
     required_scopes = {"GET": "customers:read", "PATCH": "customers:write"}
+    customer_methods = {"GET"}
 
     @extend_schema(
         operation_id="customers_retrieve", summary="Get a customer", responses={200: serializers.CustomerSerializer}
     )
     def get(self, request: Request, customer_id: str) -> Response:
-        customer = by_id_or(services.CustomerNotFound, Customer.objects, customer_id)
-        return Response(serializers.CustomerSerializer(customer).data)
+        principal = principal_of(request)
+        customer = by_id_or(services.CustomerNotFound, Customer.objects.visible_to(principal), customer_id)
+        return Response(serializers.CustomerSerializer.seen_by(principal)(customer).data)
 
     @extend_schema(
         operation_id="customers_update",
@@ -162,11 +165,12 @@ def _seen_customer(request: Request, customer_id: str) -> Customer:
 
 
 @extend_schema_view(get=extend_schema(operation_id="invoices_list", summary="List invoices, newest first"))
-class InvoiceList(generics.ListAPIView[Invoice]):
+class InvoiceList(VisibleList[Invoice]):
     """Invoices: list and create."""
 
     queryset = Invoice.objects.all()
     required_scopes = {"GET": "invoices:read", "POST": "invoices:write"}
+    customer_methods = {"GET"}
     serializer_class = serializers.InvoiceSummarySerializer
     filterset_class = InvoiceFilter
     page_by = ["id"]
@@ -192,6 +196,7 @@ class InvoiceDetail(APIView):
     """One invoice."""
 
     required_scopes = {"GET": "invoices:read"}
+    customer_methods = {"GET"}
 
     @extend_schema(
         operation_id="invoices_retrieve",
@@ -199,8 +204,11 @@ class InvoiceDetail(APIView):
         responses={200: serializers.InvoiceSerializer},
     )
     def get(self, request: Request, invoice_id: str) -> Response:
+        principal = principal_of(request)
         invoice = _by_id.one_or(services.InvoiceNotFound, invoice_id)
-        return Response(serializers.InvoiceSerializer(invoice).data)
+        if not principal.sees(invoice.customer_id):
+            raise services.InvoiceNotFound(id=invoice_id)
+        return Response(serializers.InvoiceSerializer.seen_by(principal)(invoice).data)
 
 
 class VoidInput(InputSerializer):

@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(choices=[('granted', 'granted'), ('applied', 'applied'), ('returned', 'returned'), ('revoked', 'revoked')], max_length=20)),
                 ('amount', models.BigIntegerField(help_text='Minor units; negative when it was applied or revoked.')),
                 ('currency', config.kernel.fields.CurrencyField()),
+                ('number', models.PositiveIntegerField(help_text='Gap-free per customer and currency, from 1.')),
+                ('balance', config.kernel.fields.AmountField(help_text='What the customer has after it, in minor units.')),
                 ('reason', models.CharField(blank=True, max_length=500)),
                 ('actor', config.kernel.fields.ExactCharField(max_length=200)),
                 ('created_at', models.DateTimeField()),
@@ -140,10 +142,6 @@ class Migration(migrations.Migration):
             name='invoice',
             field=models.ForeignKey(help_text='Empty where somebody granted or revoked it.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='credit_entries', to='invoices.invoice'),
         ),
-        migrations.AddIndex(
-            model_name='creditentry',
-            index=models.Index(fields=['customer', 'currency', 'amount'], name='invoices_creditentry_balance'),
-        ),
         migrations.AddConstraint(
             model_name='creditentry',
             constraint=models.UniqueConstraint(fields=('idempotency_owner', 'idempotency_operation', 'idempotency_key_digest'), name='invoices_creditentry_idempotency_key'),
@@ -151,6 +149,14 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='creditentry',
             constraint=models.UniqueConstraint(fields=('invoice', 'kind'), name='invoices_creditentry_invoice_kind'),
+        ),
+        migrations.AddConstraint(
+            model_name='creditentry',
+            constraint=models.UniqueConstraint(fields=('customer', 'currency', 'number'), name='invoices_creditentry_number'),
+        ),
+        migrations.AddConstraint(
+            model_name='creditentry',
+            constraint=models.CheckConstraint(condition=models.Q(('balance__gte', 0)), name='invoices_creditentry_balance'),
         ),
         migrations.AddConstraint(
             model_name='creditentry',

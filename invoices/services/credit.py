@@ -5,12 +5,11 @@ Every entry is written under the customer's lock, with its journal and its event
 
 from typing import NamedTuple
 
-from django.db.models import Sum
-
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, find_replay, insert_once, key_fields
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Conflict
+from config.kernel.prepared import Select
 from invoices import events
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
@@ -19,6 +18,8 @@ from invoices.models import CreditEntry, CreditKind, Customer, Invoice
 from invoices.services.customers import lock_customer
 from outbox import services as outbox
 
+_latest = Select(CreditEntry.objects.order_by("-number"), "customer", "currency", limit=1)
+
 
 class NotEnoughCredit(Conflict):
     """Customer {customer_id} has {balance} {currency} in credit (minor units); no more than that can be revoked."""
@@ -26,7 +27,7 @@ class NotEnoughCredit(Conflict):
     code = "not_enough_credit"
 
 
-class Change(NamedTuple):
+class _Change(NamedTuple):
     """What happens to a customer's credit: `amount` is positive whichever way it goes."""
 
     kind: CreditKind
@@ -67,7 +68,7 @@ def grant_credit(
 
     Raises InvalidMoney, CustomerNotFound, IdempotencyKeyReused.
     """
-    change = Change(CreditKind.GRANTED, amount, currency, reason)
+    change = _Change(CreditKind.GRANTED, amount, currency, reason)
     return find_earlier(CreditEntry, key) or _change(actor=actor, customer_id=customer_id, change=change, key=key)
 
 
@@ -78,12 +79,12 @@ def revoke_credit(
 
     Raises InvalidMoney, CustomerNotFound, NotEnoughCredit, IdempotencyKeyReused.
     """
-    change = Change(CreditKind.REVOKED, amount, currency, reason)
+    change = _Change(CreditKind.REVOKED, amount, currency, reason)
     return find_earlier(CreditEntry, key) or _change(actor=actor, customer_id=customer_id, change=change, key=key)
 
 
 @db.transaction(idempotent=lambda *, key, **_: key is not None)
-def _change(*, actor: Principal, customer_id: str, change: Change, key: IdempotencyKey | None) -> Created[CreditEntry]:
+def _change(*, actor: Principal, customer_id: str, change: _Change, key: IdempotencyKey | None) -> Created[CreditEntry]:
     money.check_currency(change.currency)
     money.check_amount(change.amount)
     customer = lock_customer(customer_id)
@@ -103,32 +104,35 @@ def give_credit(
 ) -> CreditEntry:
     """Requires the customer's lock. We owe them `amount` more; `invoice` is the one it was carried over from."""
     db.require_transaction()
-    return _enter(Change(CreditKind.GRANTED, amount, currency, reason), customer=customer, actor=actor, invoice=invoice)
+    return _enter(
+        _Change(CreditKind.GRANTED, amount, currency, reason), customer=customer, actor=actor, invoice=invoice
+    )
 
 
 def apply_credit(*, customer: Customer, invoice: Invoice, actor: Principal) -> None:
     """Requires the customer's lock. Book what an invoice that is being issued was paid with: its `amount_credited`."""
     db.require_transaction()
-    change = Change(CreditKind.APPLIED, invoice.amount_credited, invoice.currency)
+    if not invoice.amount_credited:
+        return
+    change = _Change(CreditKind.APPLIED, invoice.amount_credited, invoice.currency)
     _enter(change, customer=customer, actor=actor, invoice=invoice)
 
 
 def return_credit(*, customer: Customer, invoice: Invoice, amount: int, actor: Principal, reason: str) -> None:
     """Requires the locks of both. What had paid a part of an invoice that is void now is the customer's again."""
     db.require_transaction()
-    change = Change(CreditKind.RETURNED, amount, invoice.currency, reason)
+    change = _Change(CreditKind.RETURNED, amount, invoice.currency, reason)
     _enter(change, customer=customer, actor=actor, invoice=invoice)
 
 
 def credit_balance(*, customer: Customer, currency: str) -> int:
     """What is theirs to use, in minor units. Read under the customer's lock, it stays so."""
-    entries = CreditEntry.objects.filter(customer=customer, currency=currency)
-    balance: int = entries.aggregate(balance=Sum("amount", default=0))["balance"]
-    return balance
+    latest = _latest.one(customer.id, currency)
+    return latest.balance if latest else 0
 
 
 def _enter(
-    change: Change,
+    change: _Change,
     *,
     customer: Customer,
     actor: Principal,
@@ -137,8 +141,9 @@ def _enter(
 ) -> CreditEntry:
     """The one step: the entry, its event, its journal."""
     assert change.amount > 0, change
-    booking, balance = _BOOKINGS[change.kind], credit_balance(customer=customer, currency=change.currency)
+    booking, latest = _BOOKINGS[change.kind], _latest.one(customer.id, change.currency)
     amount = change.amount if booking.credit == accounts.CUSTOMER_CREDIT else -change.amount
+    number, balance = (latest.number, latest.balance) if latest else (0, 0)
     if balance + amount < 0:
         raise NotEnoughCredit(customer_id=customer.id, balance=balance, currency=change.currency)
     entry = CreditEntry(
@@ -147,12 +152,14 @@ def _enter(
         kind=change.kind,
         amount=amount,
         currency=change.currency,
+        number=number + 1,
+        balance=balance + amount,
         reason=change.reason,
         actor=actor.actor,
         created_at=clock.now(),
         **key_fields(key),
     )
-    event = events.of_credit(booking.event, entry, balance + amount)
+    event = events.of_credit(booking.event, entry)
     outbox.record(source=customer, event=event, actor=actor, reason=change.reason)
     entry.save(force_insert=True)
     ledger.post(

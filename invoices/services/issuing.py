@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef
+from django.db.models import OuterRef, Subquery
 
 from config.api.idempotency import Created, IdempotencyKey, find_earlier, insert_once, key_fields
 from config.api.principals import Principal
@@ -53,13 +53,16 @@ def create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | N
 
 @db.transaction(idempotent=lambda *, key, **_: key is not None)
 def _create_invoice(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None) -> Created[Invoice]:
-    _check(new, least=1)
+    _check_charges(new)
     customer = _with_credit(new)
     try:
-        return insert_once(Invoice, key, lambda: _issue(new=new, actor=actor, key=key, customer=customer))
+        created = insert_once(Invoice, key, lambda: _insert(new=new, actor=actor, key=key, customer=customer))
     except IntegrityError:
         _raise_if_number_taken(new.number)
         raise
+    if created.is_new and customer is not None:
+        credit.apply_credit(customer=customer, invoice=created.row, actor=actor)
+    return created
 
 
 def issue(*, actor: Principal, new: NewInvoice, customer: Customer | None = None) -> Invoice:
@@ -67,8 +70,8 @@ def issue(*, actor: Principal, new: NewInvoice, customer: Customer | None = None
 
     Lines may take back others of theirs. What they take back beyond what they charge becomes the customer's credit, and
     a last line carries it over, so that the amount is zero. Credit from before pays the invoice as far as it goes;
-    nothing due, it is paid at once. Raises InvalidMoney, CustomerNotFound, LineNotReversible, ReversesTooMuch, and what
-    the database says of a `number` that is taken.
+    nothing due, it is paid at once. Raises InvalidMoney, CustomerNotFound, NumberTaken, LineNotReversible,
+    ReversesTooMuch.
     """
     db.require_transaction()
     assert new.customer_id is not None
@@ -80,7 +83,13 @@ def issue(*, actor: Principal, new: NewInvoice, customer: Customer | None = None
         balancing = Line(unit_amount=surplus, description=CARRIED_OVER)
         new = dataclasses.replace(new, lines=[*new.lines, balancing])
     _check(new, least=0)
-    invoice = _issue(new=new, actor=actor, key=None, customer=customer)
+    try:
+        with db.one_insert():
+            invoice = _insert(new=new, actor=actor, key=None, customer=customer)
+    except IntegrityError:
+        _raise_if_number_taken(new.number)
+        raise
+    credit.apply_credit(customer=customer, invoice=invoice, actor=actor)
     if surplus > 0:
         credit.give_credit(
             customer=customer, amount=surplus, currency=new.currency, actor=actor, reason=CARRIED_OVER, invoice=invoice
@@ -92,12 +101,12 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     """Requires a transaction. The locked invoice of `new.order_id`, issued if new. Raises OrderAmountDiffers."""
     db.require_transaction()
     assert new.order_id is not None
-    _check(new, least=1)
     invoice = _locked_by_order.one(actor.owner, new.order_id)
     if invoice is None:
+        _check_charges(new)
         try:
             with db.one_insert():
-                invoice = _issue(new=new, actor=actor, key=None, customer=None)
+                invoice = _insert(new=new, actor=actor, key=None, customer=None)
         except IntegrityError:
             invoice = _locked_by_order.one(actor.owner, new.order_id)
             if invoice is None:
@@ -109,27 +118,31 @@ def issue_for_order(*, actor: Principal, new: NewInvoice) -> Invoice:
     return invoice
 
 
+def _check_charges(new: NewInvoice) -> None:
+    assert all(line.reverses is None for line in new.lines), new.lines
+    _check(new, least=1)
+
+
 def _check(new: NewInvoice, *, least: int) -> None:
     money.check_currency(new.currency)
     money.check_amount(new.amount, field="lines" if len(new.lines) > 1 else "amount", least=least)
     for line in new.lines:
         money.check_amount(abs(line.amount), field="lines", least=0)
-        is_reversal = line.reverses is not None
-        assert (line.amount < 0) == is_reversal, line
+        assert (line.amount < 0) == (line.reverses is not None), line
 
 
 def _with_credit(new: NewInvoice) -> Customer | None:
-    """The invoice's customer under its lock, if credit was ever theirs in this currency. Raises Invalid.
+    """The invoice's customer under its lock, if there is credit of theirs in this currency. Raises Invalid.
 
     A customer without any is not locked: their invoices do not wait for one another.
     """
     if not new.customer_id:
         return None
-    entries = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency)
-    customer: Any = by_id(Customer.objects.annotate(has_credit=Exists(entries)), new.customer_id)
-    if customer is None:
+    latest = CreditEntry.objects.filter(customer=OuterRef("pk"), currency=new.currency).order_by("-number")
+    seen: Any = by_id(Customer.objects.annotate(credit=Subquery(latest.values("balance")[:1])), new.customer_id)
+    if seen is None:
         raise Invalid(errors=(FieldError("customer", "not_found", "Send the id of an existing customer, cus_…"),))
-    return lock_customer(customer.id) if customer.has_credit else None
+    return lock_customer(seen.id) if seen.credit else None
 
 
 def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None, balance: int) -> Invoice:
@@ -151,8 +164,8 @@ def _build(*, actor: Principal, new: NewInvoice, key: IdempotencyKey | None, bal
     )
 
 
-def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None, customer: Customer | None) -> Invoice:
-    """`customer` is locked, and pays with what credit there is; None where that is none."""
+def _insert(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None, customer: Customer | None) -> Invoice:
+    """`customer` is locked, and pays with what credit there is; None where that is none. Writes once for now."""
     balance = credit.credit_balance(customer=customer, currency=new.currency) if customer else 0
     invoice = _build(actor=actor, new=new, key=key, balance=balance)
     outbox.record(source=invoice, event=events.of_invoice(events.InvoiceCreated, invoice), actor=actor)
@@ -173,8 +186,6 @@ def _issue(*, new: NewInvoice, actor: Principal, key: IdempotencyKey | None, cus
             accounts.TAX_PAYABLE: -invoice.tax_amount,
         },
     )
-    if customer is not None and invoice.amount_credited:
-        credit.apply_credit(customer=customer, invoice=invoice, actor=actor)
     return invoice
 
 

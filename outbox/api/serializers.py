@@ -17,6 +17,8 @@ class EventSerializer(OutputSerializer[LoggedEvent]):
         fields = ["id", "type", "version", "sequence", "actor", "reason", "occurred_at", "correlation_id", "data"]
         read_only_fields = fields
 
+    concealed = {"actor": "", "reason": "", "correlation_id": "", "data": {}}
+
 
 class LoggedEventSerializer(EventSerializer):
     """An event out of the log of everything: `aggregate` is the invoice or customer whose `sequence` it counts in."""

@@ -4,11 +4,20 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.models import Invoice
 from payments.models.methods import PaymentMethod
 from payments.states import LIVE, PaymentMachine, PaymentStatus
+
+
+class PaymentQuerySet(models.QuerySet["Payment"]):
+    """Reads of payments."""
+
+    def visible_to(self, principal: Principal) -> "PaymentQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(invoice__customer_id=principal.id) if principal.kind == "customer" else self
 
 
 class Payment(PaymentMachine, IdempotentModel):
@@ -57,6 +66,8 @@ class Payment(PaymentMachine, IdempotentModel):
         null=True, help_text=_("When a sweep takes it up; empty when nothing is left to do.")
     )
     reconciliations = models.PositiveSmallIntegerField(default=0, help_text=_("How often the provider has been asked."))
+
+    objects = PaymentQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False

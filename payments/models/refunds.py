@@ -4,12 +4,21 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from config.api.idempotency import IdempotentModel
+from config.api.principals import Principal
 from config.kernel import money
 from config.kernel.fields import AmountField, CurrencyField, ExactCharField, PrefixedIdField
 from invoices.models import Invoice
 from payments.models.payments import Payment
 from payments.models.receipts import Receipt
 from payments.states import REFUND_LIVE, RefundMachine, RefundStatus
+
+
+class RefundQuerySet(models.QuerySet["Refund"]):
+    """Reads of refunds."""
+
+    def visible_to(self, principal: Principal) -> "RefundQuerySet":
+        """Those that exist for whoever asks: for a customer, their own."""
+        return self.filter(invoice__customer_id=principal.id) if principal.kind == "customer" else self
 
 
 class Refund(RefundMachine, IdempotentModel):
@@ -44,6 +53,8 @@ class Refund(RefundMachine, IdempotentModel):
         null=True, help_text=_("When a sweep takes it up; empty when nothing is left to do, or only a person can tell.")
     )
     reconciliations = models.PositiveSmallIntegerField(default=0, help_text=_("How often the provider has been asked."))
+
+    objects = RefundQuerySet.as_manager()
 
     class Meta(IdempotentModel.Meta):
         abstract = False

@@ -81,10 +81,12 @@ from payments.services.settlement import (
 )
 from payments.services.submission import submit
 from payments.services.terms import (
+    NothingToPayWith,
     PaymentMethodNotAttached,
     PaymentMethodUnusable,
     PaymentTerms,
     default_payment_method,
+    means_for,
 )
 
 __all__ = [
@@ -102,6 +104,7 @@ __all__ = [
     "NobodyToAsk",
     "NotDisposable",
     "NotManual",
+    "NothingToPayWith",
     "PaymentAlreadyLive",
     "PaymentDisputed",
     "PaymentMethodDetached",
@@ -149,6 +152,7 @@ __all__ = [
     "find_payment_method",
     "find_spoken_of",
     "make_default",
+    "means_for",
     "pay_invoice",
     "pay_order",
     "recent_window",

@@ -9,7 +9,7 @@ from payments import events
 from payments.models import Payment
 from payments.providers import registry
 from payments.services import outcomes
-from payments.services.locks import lock
+from payments.services.locks import PaymentNotFound, lock
 from payments.services.recording import record_payment
 from payments.states import AWAITED, PaymentStatus
 
@@ -22,6 +22,8 @@ def cancel_payment(*, actor: Principal, payment_id: str, reason: str = "") -> Pa
     PaymentNotFound, UnknownProvider, and ForbiddenTransition once it has ended otherwise or is in review.
     """
     invoice, payment = lock(payment_id)
+    if not actor.sees(invoice.customer_id):
+        raise PaymentNotFound(id=payment_id)
     if payment.status == PaymentStatus.CANCELED:
         return payment
     check_cancelable(payment)

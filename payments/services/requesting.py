@@ -55,6 +55,8 @@ def pay_invoice(
 
     def pay() -> Created[Payment]:
         invoice = invoices.lock_invoice(invoice_id)
+        if not actor.sees(invoice.customer_id):
+            raise invoices.InvoiceNotFound(id=invoice_id)
         return _pay(actor=actor, invoice=invoice, terms=terms, key=key, amount=amount, currency=currency, reason=reason)
 
     return _pay_once(key, pay)
@@ -101,7 +103,7 @@ def _pay(
     reason: str = "",
 ) -> Created[Payment]:
     _check_payable(invoice, amount, currency)
-    means = means_for(invoice, terms)
+    means = means_for(invoice.customer_id, terms)
     created = insert_once(Payment, key, lambda: _insert(invoice=invoice, means=means, key=key))
     if created.is_new:
         _begin(invoice=invoice, payment=created.row, actor=actor, reason=reason)

@@ -125,7 +125,7 @@ def _obstacle(invoice: Invoice, latest: Payment, terms: PaymentTerms) -> str:
     """
     if latest.attached_method_id:
         try:
-            means_for(invoice, terms)
+            means_for(invoice.customer_id, terms)
         except Invalid as error:
             return error.detail
     elif latest.provider not in settings.PROVIDERS:

@@ -7,7 +7,6 @@ from django.conf import settings
 from config.kernel.errors import FieldError, Invalid
 from config.kernel.ids import with_prefix
 from config.kernel.prepared import Select
-from invoices.models import Invoice
 from payments.models import PaymentMethod
 from payments.providers import registry
 from payments.providers.base import Provider
@@ -17,7 +16,7 @@ _default_of = Select(PaymentMethod.objects.all(), "default_for")
 
 
 class PaymentMethodNotAttached(Invalid):
-    """The customer of invoice {invoice_id} has no payment method {id} attached."""
+    """The customer has no payment method {id} attached."""
 
     code = "payment_method_not_found"
 
@@ -28,10 +27,18 @@ class PaymentMethodUnusable(Invalid):
     code = "payment_method_unusable"
 
 
+class NothingToPayWith(Invalid):
+    """Send a token of the provider, such as tok_visa, or a payment method of the customer, pm_…"""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = (FieldError("payment_method", "required", self.detail),)
+
+
 @dataclasses.dataclass(frozen=True)
 class PaymentTerms:
     """How to pay. `provider` is a key of settings.PROVIDERS. `payment_method` is a token of that provider, or the id of
-    a method attached to the invoice's customer, "pm_…", which brings its own.
+    a method attached to whoever owes, "pm_…", which brings its own.
 
     Without a method it is the customer's default one, else that of the settings; without a provider, its provider.
     """
@@ -54,32 +61,32 @@ def default_payment_method(customer_id: str) -> PaymentMethod | None:
     return _default_of.one(customer_id)
 
 
-def means_for(invoice: Invoice, terms: PaymentTerms) -> Means:
-    """What `terms` come to for this invoice.
+def means_for(customer_id: str | None, terms: PaymentTerms) -> Means:
+    """What `terms` come to for what this customer owes, or nobody in particular.
 
     Methods are read without the customer's lock, which comes before the invoice's: one that is detached at this instant
-    may still be charged once. Raises PaymentMethodNotAttached, PaymentMethodUnusable, UnknownProvider, and Invalid when
-    there is nothing to pay with.
+    may still be charged once.
+
+    Raises PaymentMethodNotAttached, PaymentMethodUnusable, UnknownProvider, NothingToPayWith.
     """
     if with_prefix("pm", [terms.payment_method]):
-        return _means(_attached(invoice, terms.payment_method), terms)
+        return _means(_attached(customer_id, terms.payment_method), terms)
     provider = registry.get(terms.provider or settings.DEFAULT_PROVIDER)
     if terms.payment_method or (terms.provider and not provider.settles_itself):
         return Means(provider, terms.payment_method)
-    default = invoice.customer_id and default_payment_method(invoice.customer_id)
+    default = customer_id and default_payment_method(customer_id)
     if default and terms.provider in ("", default.provider):
         return _means(default, terms)
     token = settings.DEFAULT_PAYMENT_METHOD or ""
     if provider.settles_itself and not token:
-        detail = "Send a token of the provider, such as tok_visa, or a payment method of the customer, pm_…"
-        raise Invalid(errors=(FieldError("payment_method", "required", detail),))
+        raise NothingToPayWith()
     return Means(provider, token if provider.settles_itself else "")
 
 
-def _attached(invoice: Invoice, method_id: str) -> PaymentMethod:
+def _attached(customer_id: str | None, method_id: str) -> PaymentMethod:
     method = _by_id.one(method_id)
-    if method is None or not method.is_attached or method.customer_id != invoice.customer_id:
-        raise PaymentMethodNotAttached(id=method_id, invoice_id=invoice.id)
+    if method is None or not method.is_attached or method.customer_id != customer_id:
+        raise PaymentMethodNotAttached(id=method_id)
     return method
 
 

@@ -3,6 +3,10 @@
 import pytest
 from pytest_django.fixtures import Settings
 
+from payments.tests.conftest import movable_clock
+
+__all__ = ["movable_clock", "subscribers"]
+
 
 @pytest.fixture(autouse=True)
 def subscribers(settings: Settings) -> None:

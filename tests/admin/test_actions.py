@@ -17,7 +17,7 @@ from invoices.models import Entry, Invoice
 from invoices.tests.factories import make_invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from tests.admin.world import chief, decline, pay
 from tests.faults import deadlock_at
 from tests.invariants import check_invariants
@@ -41,9 +41,13 @@ def status(invoice: Invoice) -> str:
 
 
 def form_of(client: Client, invoice: Invoice) -> dict[str, str]:
-    """What a browser sends for the opened form, a reason filled in."""
+    """What a browser sends for the opened form, a reason and, where there was none, a token filled in."""
     form = client.get(url("pay", invoice)).context["form"]
-    return {name: str(form[name].value() or "") for name in form.fields} | {"reason": "the card is good again"}
+    opened = {name: str(form[name].value() or "") for name in form.fields}
+    return opened | {
+        "reason": "the card is good again",
+        "payment_method": opened["payment_method"] or "tok_visa",
+    }
 
 
 def said(response: Any) -> str:
@@ -162,6 +166,22 @@ def test_a_reason_is_required_and_holds_no_card_number(action: str, reason: str)
     assert status(invoice) == "open"
     if action == "pay":
         assert page.context["form"]["key"].value() == form["key"]
+
+
+def test_the_form_pays_with_the_customers_payment_method() -> None:
+    """With the one of the latest payment, with the default, or with nothing, which is refused in words."""
+    client, method = chief(), make_method()
+    for payment_method in (method.id, ""):
+        invoice = make_invoice(customer_id=method.customer_id)
+        client.post(url("pay", invoice), form_of(client, invoice) | {"payment_method": payment_method})
+        payment = Payment.objects.get(invoice=invoice)
+        assert payment.attached_method == method
+        answer_to(event_about(payment, "charge.failed", failure_code="insufficient_funds"))
+        assert form_of(client, invoice)["payment_method"] == method.id
+    invoice = make_invoice()
+    refused = client.post(url("pay", invoice), form_of(client, invoice) | {"payment_method": ""}, follow=True)
+    assert said(refused).startswith("Send a token of the provider")
+    assert status(invoice) == "open"
 
 
 def test_a_card_number_is_no_payment_method() -> None:

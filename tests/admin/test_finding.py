@@ -59,6 +59,9 @@ def test_the_first_page_counts_what_needs_attention() -> None:
         "Disabled webhook endpoints": "1",
         "Failed invoices": "1",
         "Overdue retries": "1",
+        "Past due subscriptions": "0",
+        "Unpaid subscriptions": "0",
+        "Overdue renewals": "0",
     }
     assert seen["Open disputes"].detail == "evidence due in 29 d"
     assert seen["Overdue retries"].detail == "oldest 2 min"

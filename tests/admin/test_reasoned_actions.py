@@ -11,20 +11,22 @@ from django.contrib.messages.constants import DEFAULT_TAGS
 from django.test import Client
 from django.urls import reverse
 
-from billing.models import ApiKey, User
+from billing import services as billing
+from billing.models import ApiKey, Plan, Session, Subscription, User
+from billing.tests.factories import make_plan, make_trial
 from config.admin import ReasonedAction, ReasonedActionsAdmin, ReasonForm
 from invoices.models import Invoice
 from invoices.tests.factories import MERCHANT_KEY, make_credit, make_customer, make_invoice
 from outbox import services as outbox
 from outbox.models import HeldEvent, OutboxEvent
 from payments import services as payments
-from payments.models import Difference, Payment, Receipt, Refund
+from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
 from payments.providers import registry
-from payments.tests.factories import make_key, make_payment
+from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
 from payments.tests.simulator import connected_simulator, simulated_with
-from tests.admin.world import SOMEBODY, chief, decline, delivery, endpoint, pay
-from tests.api import ApiConsumer
+from tests.admin.world import SOMEBODY, chief, decline, delivery, endpoint, pay, subscribed
+from tests.api import ApiConsumer, SignedIn
 from tests.invariants import check_invariants
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.inbound.tests.sending import answer_to, event_about
@@ -100,6 +102,11 @@ def unapplied() -> Receipt:
     return Receipt.objects.get(payment=in_review())
 
 
+def second_method() -> PaymentMethod:
+    """Another is the default."""
+    return make_method(make_method().customer, token="tok_amex")
+
+
 def held() -> HeldEvent:
     """An event that a subscriber cannot take."""
     pay(make_invoice())
@@ -119,6 +126,11 @@ def api_key() -> ApiKey:
     return ApiKey.objects.get()
 
 
+def session() -> Session:
+    """Somebody is signed in."""
+    return SignedIn().session
+
+
 def paused() -> Endpoint:
     """An endpoint that is sent nothing for now."""
     return webhooks.pause(actor=SOMEBODY, endpoint_id=endpoint().pk)
@@ -134,6 +146,32 @@ def declined() -> Invoice:
     return decline(make_invoice(), "stolen_card").invoice
 
 
+def retired() -> Plan:
+    """A plan that nobody can subscribe to."""
+    return billing.update_plan(actor=MERCHANT_KEY, plan_id=make_plan().pk, changes={"is_active": False})
+
+
+def expiring() -> Subscription:
+    """A subscription whose first invoice nobody has paid in time."""
+    subscription = subscribed()
+    subscription.due_at = subscription.created_at
+    subscription.save()
+    return subscription
+
+
+def changeable() -> Subscription:
+    """A trial, with another plan to change to."""
+    make_plan(3000, name="Pro")
+    return make_trial()
+
+
+def ending() -> Subscription:
+    """A trial that is not renewed."""
+    return billing.cancel_subscription(
+        actor=MERCHANT_KEY, subscription_id=make_trial().pk, when=billing.When.PERIOD_END
+    )  # fmt: skip
+
+
 OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("invoices.Customer", "grant_credit"): make_customer,
     ("invoices.Customer", "revoke_credit"): lambda: make_credit(500).customer,
@@ -145,12 +183,25 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
     ("payments.Payment", "refund"): lambda: pay(make_invoice()),
     ("payments.Payment", "resolve"): in_review,
     ("payments.Payment", "reconcile"): lost,
+    ("payments.PaymentMethod", "make_default"): second_method,
+    ("payments.PaymentMethod", "detach"): make_method,
     ("payments.Receipt", "dispose"): unapplied,
     ("payments.Refund", "confirm"): manual_refund,
     ("payments.Refund", "fail"): manual_refund,
     ("payments.Refund", "reconcile"): lost_refund,
     ("payments.Difference", "close"): make_difference,
     ("billing.ApiKey", "revoke"): api_key,
+    ("billing.Plan", "update"): make_plan,
+    ("billing.Plan", "retire"): make_plan,
+    ("billing.Plan", "bring_back"): retired,
+    ("billing.Subscription", "pay"): subscribed,
+    ("billing.Subscription", "take_up"): expiring,
+    ("billing.Subscription", "change_plan"): changeable,
+    ("billing.Subscription", "reactivate"): ending,
+    ("billing.Subscription", "cancel_at_period_end"): make_trial,
+    ("billing.Subscription", "cancel"): make_trial,
+    ("billing.Subscription", "cancel_and_credit"): make_trial,
+    ("billing.Session", "revoke"): session,
     ("outbox.HeldEvent", "requeue"): held,
     ("outbox.HeldEvent", "skip"): held,
     ("inbound.ProviderEvent", "replay"): provider_event,
@@ -166,6 +217,8 @@ OBJECTS: dict[tuple[str, str], Callable[[], Any]] = {
 }
 """An object that each action is possible for."""
 ANSWERS = {
+    ("billing.Plan", "update"): {"amount": "12.00"},
+    ("billing.Subscription", "pay"): {"payment_method": "tok_visa"},
     ("invoices.Customer", "grant_credit"): {"amount": "5.00", "currency": "EUR"},
     ("payments.Payment", "resolve"): {"status": "failed", "disposition": "return"},
     ("payments.Receipt", "dispose"): {"disposition": "return"},
@@ -188,7 +241,8 @@ def url(known_as: tuple[str, str], obj: Any, page: str = "") -> str:
 def form_of(client: Client, known_as: tuple[str, str], obj: Any) -> dict[str, str]:
     """What a browser sends for the opened form, filled in."""
     form = client.get(url(known_as, obj)).context["form"]
-    opened = {name: str(form[name].value() or "") for name in form.fields}
+    values = {name: form[name].value() for name in form.fields}
+    opened = {name: "" if value is None else str(value) for name, value in values.items()}
     return opened | ANSWERS.get(known_as, {}) | {"reason": REASON}
 
 
@@ -204,9 +258,9 @@ def signed(actor: str, reason: str) -> int:
     """How many rows say that `actor` did it for this reason."""
     models = (OutboxEvent, HeldEvent, Replay, Delivery)
     told = [model._default_manager.filter(actor=actor, reason=reason) for model in models]
-    revoked = ApiKey.objects.filter(revoked_by=actor, revoked_reason=reason)
+    ended = [model._default_manager.filter(revoked_by=actor, revoked_reason=reason) for model in (ApiKey, Session)]
     closed = Difference.objects.filter(closed_by=actor, closed_reason=reason)
-    return sum(rows.count() for rows in (*told, revoked, closed))
+    return sum(rows.count() for rows in (*told, *ended, closed))
 
 
 @each_action

@@ -127,7 +127,7 @@ def statements(row: Invoice | Payment) -> int:
     return len(captured)
 
 
-def test_an_invoice_takes_fourteen_statements_whatever_its_history() -> None:
+def test_an_invoice_takes_fifteen_statements_whatever_its_history() -> None:
     """The same with one attempt and with fifty, and one more for the payment it waits for; a payment's page too."""
     young, old = make_invoice(), make_invoice()
     pay(young)
@@ -138,8 +138,8 @@ def test_an_invoice_takes_fourteen_statements_whatever_its_history() -> None:
         refund(paid, number)
         dispute(paid, number)
     assert old.payments.count() == 50
-    assert statements(young) == statements(old) == 14
-    assert statements(make_payment().invoice) == 15
+    assert statements(young) == statements(old) == 15
+    assert statements(make_payment().invoice) == 16
     assert statements(young.payments.get()) == statements(paid) == 18
 
 
@@ -187,7 +187,7 @@ def test_a_long_history_is_shown_from_its_newest_end() -> None:
 
 
 def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
-    """Fourteen."""
+    """Fifteen."""
     invoice = long_story(timeline.SHOWN_ITEMS)
     client = chief()
     older = {"until": (invoice.created_at + datetime.timedelta(minutes=60)).isoformat()}
@@ -195,7 +195,7 @@ def test_an_older_page_takes_as_many_statements_as_the_newest() -> None:
     for query in ({}, older):
         with CaptureQueriesContext(connection) as captured:
             page_of(invoice, client, query)
-        assert len(captured) == 14
+        assert len(captured) == 15
 
 
 @pytest.mark.parametrize(

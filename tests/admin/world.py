@@ -11,7 +11,9 @@ from django.contrib.auth.models import Group
 from django.db.models import Q
 from django.test import Client
 
-from billing.models import User
+from billing.models import Plan, Subscription, UsageCounter, UsageRecord, User
+from billing.tests.factories import make_plan, make_subscription, make_trial
+from billing.tests.usage import metered, use
 from config.api import principals
 from config.kernel import clock
 from invoices.models import Invoice
@@ -23,9 +25,9 @@ from payments.models import Payment
 from payments.providers.simulated.simulator.core import SimulatorCore
 from payments.providers.simulated.simulator.in_process import InProcessTransport
 from payments.providers.simulated.simulator.objects import NewCharge
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from payments.tests.simulator import simulated_with
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.tests.sending import answer_to, event, event_about
@@ -100,10 +102,31 @@ def settle(number: int) -> None:
     core.close()
 
 
+def subscribed(plan: Plan | None = None) -> Subscription:
+    """A subscription that owes its first invoice, and has used something."""
+    plan = plan or make_plan(features={"api_calls": {"limit": 1000}})
+    subscription = make_subscription(plan, terms=None)
+    now = clock.now()
+    counter = UsageCounter.objects.create(
+        subscription=subscription, feature="api_calls", period=1, used=7, created_at=now
+    )  # fmt: skip
+    UsageRecord.objects.create(
+        counter=counter,
+        delta=7,
+        used_after=7,
+        limit=1000,
+        resets_at=subscription.period_ends_at,
+        actor=SOMEBODY.actor,
+        created_at=now,
+    )
+    return subscription
+
+
 def fill(times: int = 1) -> None:
     """`times` rows of every model at least."""
     for number in itertools.islice(_numbers, times):
         customer = make_customer()
+        make_method(customer)
         invoice = make_invoice(customer_id=customer.id, number=f"2026-{number}")
         make_credit(500, customer=customer)
         make_invoice(customer_id=customer.id)
@@ -117,8 +140,17 @@ def fill(times: int = 1) -> None:
         Group.objects.create(name=f"Accounting {number}")
         settle(number)
         archive(invoice=make_invoice(), ping=webhooks.ping(actor=SOMEBODY, endpoint_id=delivery().endpoint_id))
+        use_up()
         ApiConsumer()
+        SignedIn()
+        subscribed()
     outbox.drain()
+
+
+def use_up() -> None:
+    """All that a trial allows."""
+    subscription = make_trial(metered(3, trial_days=14))
+    use(subscription, 3)
 
 
 def archive(invoice: Invoice, ping: Delivery) -> None:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SMALLEST = [
     *("--rounds", "1", "--seconds", "1", "--connections", "4", "--deliveries", "200"),
     *("--backlog", "2000", "--peer-backlog", "500", "--delivered", "1000", "--memory-backlog", "1000"),
+    *("--renewals", "200"),
     *("--events-per-second", "100"),
 ]
 

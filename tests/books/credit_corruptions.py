@@ -46,14 +46,17 @@ def credit_that_nobody_used() -> None:
     change(first(Invoice.objects, status="open", amount=9000), amount_credited=F("amount_credited") - 1)
 
 
-def credit_that_was_used_by_somebody_else() -> None:
-    granted = first(CreditEntry.objects, kind="granted", amount=5000)
-    change(granted, customer=first(CreditEntry.objects, amount=7500).customer)
+def credit_that_is_told_as_more() -> None:
+    change(first(CreditEntry.objects, amount=7500), balance=7501)
+
+
+def a_gap_in_somebodys_credit() -> None:
+    change(first(CreditEntry.objects, amount=7500), number=2)
 
 
 def credit_used_for_another_customers_invoice() -> None:
-    entry = first(CreditEntry.objects, kind="applied")
-    change(entry, customer=first(CreditEntry.objects, amount=7500).customer)
+    other = first(CreditEntry.objects, amount=7500).customer
+    change(first(Invoice.objects, status="open", amount=9000), customer=other)
 
 
 def credit_of_which_the_books_say_more() -> None:
@@ -74,7 +77,8 @@ CORRUPTIONS: dict[Callable[[], None], set[str]] = {
     a_line_taken_back_twice: {"reversals"},
     a_line_of_somebody_else_taken_back: {"reversals"},
     credit_that_nobody_used: {"amount_credited"},
-    credit_that_was_used_by_somebody_else: {"credit_balance"},
+    credit_that_is_told_as_more: {"credit_balance"},
+    a_gap_in_somebodys_credit: {"credit_balance"},
     credit_used_for_another_customers_invoice: {"references"},
     credit_of_which_the_books_say_more: {"credit_books"},
     credit_in_the_books_that_nobody_was_given: {"credit_books"},

@@ -12,6 +12,9 @@ from django.db import connection
 from django.db.models import F
 from pytest_django.plugin import DjangoDbBlocker
 
+from billing.models import Subscription, SubscriptionInvoice, UsageCounter, UsageRecord
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
 from config.kernel import clock, correlation
 from config.verification.snapshot import Snapshot
 from config.verification.verifying import CHECKS, verify
@@ -46,6 +49,8 @@ def seeded(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterato
                 pass
             with correlation.bind("req_1"):
                 credit_corruptions.use_credit()
+        with correlation.bind(correlation.accept_or_new(None)):
+            use(make_active(metered()), 5)
         yield
         call_command("flush", interactive=False, verbosity=0)
 
@@ -166,13 +171,29 @@ def a_dispute_that_was_lost_by_hand() -> None:
     change(first(Dispute.objects, status="open"), amount=F("amount") + 1)
 
 
+def a_period_that_nobody_was_billed_for() -> None:
+    change(first(Subscription.objects), period=F("period") + 1)
+
+
+def a_period_that_was_billed_and_forgotten() -> None:
+    change(first(SubscriptionInvoice.objects), period=None)
+
+
+def a_use_that_was_not_counted() -> None:
+    change(first(UsageCounter.objects), used=F("used") - 1)
+
+
+def a_use_that_was_lost() -> None:
+    first(UsageRecord.objects).delete()
+
+
 def a_gap_in_a_log() -> None:
     event = first(OutboxEvent.objects, type="customer.created")
     change(event, sequence=7)
 
 
 def a_log_that_ends_too_early() -> None:
-    change(first(Customer.objects), event_sequence=2)
+    change(first(Customer.objects), event_sequence=7)
 
 
 def an_event_that_nobody_did() -> None:
@@ -252,6 +273,10 @@ CORRUPTIONS: dict[Callable[[], None], set[str]] = {
     a_free_journal_that_is_no_fee: {"journal_unexpected"},
     a_fee_that_does_not_balance: {"journal_balance"},
     a_dispute_that_was_lost_by_hand: {"journal_entries"},
+    a_period_that_nobody_was_billed_for: {"periods"},
+    a_period_that_was_billed_and_forgotten: {"periods"},
+    a_use_that_was_not_counted: {"usage"},
+    a_use_that_was_lost: {"usage"},
     a_gap_in_a_log: {"event_sequence"},
     a_log_that_ends_too_early: {"event_sequence"},
     an_event_that_nobody_did: {"event_actor"},

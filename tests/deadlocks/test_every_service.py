@@ -9,9 +9,11 @@ import pytest
 from config.api.principals import system
 from config.kernel import clock, db
 from invoices.models import Invoice
+from invoices.services import Line
+from invoices.tests.factories import issue, make_credit, make_customer, make_invoice
 from payments import services
-from payments.models import Difference, Payment, Receipt, Refund
-from payments.tests.factories import make_key, make_payment
+from payments.models import Difference, Payment, PaymentMethod, Receipt, Refund
+from payments.tests.factories import make_key, make_method, make_payment
 from payments.tests.settlement.books import make_difference
 from tests.deadlocks.rows import rows
 from tests.faults import deadlock_at, statements_counted
@@ -108,9 +110,48 @@ def _close_difference() -> Callable[[], object]:
     return partial(services.close_difference, actor=ACTOR, difference_id=make_difference().id, reason="settled")
 
 
+def _issue_with_credit() -> Callable[[], object]:
+    """Billing's step: a line is taken back, and what is left of it is applied by the next one."""
+    customer = make_credit(700).customer
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=900), Line(unit_amount=-400, reverses=line))
+
+
+def _carry_over() -> Callable[[], object]:
+    customer = make_customer()
+    line = issue(customer, Line(unit_amount=500)).lines.get().id
+    return partial(issue, customer, Line(unit_amount=-400, reverses=line))
+
+
 def _retry() -> Callable[[], object]:
     _declined()
     return services.retry_due
+
+
+def _attach_method() -> Callable[[], object]:
+    """As the default, in the place of another."""
+    customer = make_method().customer
+    return partial(make_method, customer, token="tok_amex", default=True)
+
+
+def _detach_method() -> Callable[[], object]:
+    return partial(services.detach_payment_method, actor=ACTOR, method_id=make_method().id)
+
+
+def _make_default() -> Callable[[], object]:
+    second = make_method(make_method().customer, token="tok_amex")
+    return partial(services.make_default, actor=ACTOR, method_id=second.id)
+
+
+def _announce_expiring() -> Callable[[], object]:
+    PaymentMethod.objects.filter(id=make_method().id).update(notice_due_at=clock.now())
+    return services.announce_expiring
+
+
+def _pay_with_default() -> Callable[[], object]:
+    invoice = make_invoice(customer_id=make_method().customer_id)
+    terms = services.PaymentTerms()
+    return partial(services.pay_invoice, actor=ACTOR, invoice_id=invoice.id, terms=terms, key=make_key())
 
 
 @pytest.fixture(autouse=True)
@@ -129,7 +170,14 @@ PREPARED = [
     _fail_refund,
     _take_back_refund,
     _close_difference,
+    _issue_with_credit,
+    _carry_over,
     _retry,
+    _attach_method,
+    _detach_method,
+    _make_default,
+    _announce_expiring,
+    _pay_with_default,
 ]
 
 
@@ -138,17 +186,17 @@ def test_one_deadlock_anywhere_in_a_service_is_retried_whole(prepare: Callable[[
     """Whatever statement is the victim: no error, and as many rows and events made and changed as without it."""
     act = prepare()
     with statements_counted() as usual:
-        expected = _done_by(act)
+        expected = done_by(act)
     assert usual.seen >= 2
     for n in range(1, usual.seen + 1):
         act = prepare()
         with deadlock_at(n) as faults:
-            done = _done_by(act)
+            done = done_by(act)
         assert (done, faults.faults) == (expected, 1), (n, faults.failed)
     check_invariants()
 
 
-def _done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
+def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
     """How many rows `act` made and how many it changed, by table."""
     before = rows()
     act()

@@ -9,10 +9,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db.models import Sum
 
+from billing.models import UsageRecord
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
 from config.api.principals import system
 from config.kernel import db
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Invoice
 from outbox import services as outbox
 from outbox.models import OutboxEvent
 from payments import services
@@ -47,6 +51,33 @@ def _change_customer(api: ApiConsumer) -> Callable[[], Any]:
 
 def _create_invoice(api: ApiConsumer) -> Callable[[], Any]:
     return lambda: api.post("invoices", {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _credit(api: ApiConsumer) -> str:
+    """A customer with some."""
+    customer: str = api.post("customers", {"name": "Ada"}).json()["id"]
+    assert api.post(f"customers/{customer}/credits", {"amount": 300, "currency": "EUR"}).status_code == 201
+    return customer
+
+
+def _grant_credit(api: ApiConsumer) -> Callable[[], Any]:
+    customer = _credit(api)
+    return lambda: api.post(f"customers/{customer}/credits", {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _revoke_credit(api: ApiConsumer) -> Callable[[], Any]:
+    path = f"customers/{_credit(api)}/credits/revoke"
+    return lambda: api.post(path, {"amount": 5, "currency": "EUR"}, key=uuid.uuid4().hex)
+
+
+def _create_invoice_with_credit(api: ApiConsumer) -> Callable[[], Any]:
+    body = {"amount": 300, "currency": "EUR", "customer": _credit(api)}
+    return lambda: api.post("invoices", body, key=uuid.uuid4().hex)
+
+
+def _void_invoice_with_credit(api: ApiConsumer) -> Callable[[], Any]:
+    invoice = api.create_invoice(customer=_credit(api))
+    return lambda: api.post(f"invoices/{invoice['id']}/void")
 
 
 def _void_invoice(api: ApiConsumer) -> Callable[[], Any]:
@@ -140,6 +171,28 @@ def _second_capture(api: ApiConsumer) -> Callable[[], Any]:
     return lambda: send(event)
 
 
+def _use(api: ApiConsumer) -> Callable[[], Any]:
+    """With a key, of a counter that is there; it comes near its limit."""
+    subscription = make_active(metered(10))
+    use(subscription, 7)
+    body = {"feature_name": "api_calls", "delta": 1, "customer": subscription.customer_id}
+    return lambda: api.post("usage/use", body, key=uuid.uuid4().hex)
+
+
+def _use_first(api: ApiConsumer) -> Callable[[], Any]:
+    """Its counter is made."""
+    body = {"feature_name": "api_calls", "delta": 10, "customer": make_active(metered(10)).customer_id}
+    return lambda: api.post("usage/use", body)
+
+
+def _use_stands(response: Any) -> None:
+    said = response.json()
+    record = UsageRecord.objects.select_related("counter").get(id=said["id"])
+    assert (record.used_after, record.counter.used) == (said["current_usage"], said["current_usage"])
+    assert UsageRecord.objects.filter(counter=record.counter).aggregate(sum=Sum("delta"))["sum"] == record.used_after
+    assert OutboxEvent.objects.filter(aggregate_id=record.counter_id).count() == record.counter.event_sequence > 0
+
+
 def _customer_stands(response: Any) -> None:
     customer = response.json()
     assert Customer.objects.get(id=customer["id"]).name == customer["name"]
@@ -149,6 +202,12 @@ def _invoice_stands(response: Any) -> None:
     invoice = response.json()
     assert Invoice.objects.get(id=invoice["id"]).status == invoice["status"]
     assert OutboxEvent.objects.filter(aggregate_id=invoice["id"]).count() == len(invoice["events"])
+
+
+def _credit_stands(response: Any) -> None:
+    entry = response.json()
+    assert CreditEntry.objects.get(id=entry["id"]).balance == entry["balance"]
+    assert OutboxEvent.objects.filter(aggregate_id=entry["customer"], type__startswith="credit.").count() == 2
 
 
 def _payment_stands(response: Any) -> None:
@@ -166,11 +225,17 @@ USE_CASES = {
     "create customer": UseCase(_create_customer, _customer_stands),
     "change customer": UseCase(_change_customer, _customer_stands),
     "create invoice": UseCase(_create_invoice, _invoice_stands),
+    "grant credit": UseCase(_grant_credit, _credit_stands),
+    "revoke credit": UseCase(_revoke_credit, _credit_stands),
+    "create invoice with credit": UseCase(_create_invoice_with_credit, _invoice_stands),
+    "void invoice with credit": UseCase(_void_invoice_with_credit, _invoice_stands),
     "void invoice": UseCase(_void_invoice, _invoice_stands),
     "pay invoice": UseCase(_pay_invoice, _payment_stands),
     "pay order": UseCase(_pay_order, _payment_stands),
     "confirm": UseCase(_confirm, _payment_stands),
     "fail": UseCase(_fail, _payment_stands),
+    "use": UseCase(_use, _use_stands),
+    "first use": UseCase(_use_first, _use_stands),
     "webhook: capture": UseCase(_capture, _event_stands),
     "webhook: decline": UseCase(_decline, _event_stands),
     "webhook: late capture": UseCase(_late_capture, _event_stands),

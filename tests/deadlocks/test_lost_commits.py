@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+from billing.models import UsageCounter
+from billing.tests.factories import make_active
+from billing.tests.usage import metered
 from invoices.models import Customer, Invoice
 from outbox.models import OutboxEvent
 from payments.models import Payment
@@ -57,6 +60,26 @@ def test_creating_with_a_key_finds_what_it_made(
     with commit_answer_lost():
         assert api.post(path, body, key="k1").status_code == 200
     assert _counts() == made
+    check_invariants()
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+def test_a_use_with_a_key_is_counted_once(api: ApiConsumer, limit: int) -> None:
+    """It runs again and finds what it counted, also where that has used up the limit."""
+    body = {"feature_name": "api_calls", "delta": 1, "customer": make_active(metered(limit)).customer_id}
+    with commit_answer_lost():
+        answer = api.post("usage/use", body, key="k1")
+    assert (answer.status_code, answer.json()["current_usage"]) == (200, 1)
+    assert UsageCounter.objects.get().used == 1
+    check_invariants()
+
+
+def test_a_use_without_a_key_is_not_repeated(api: ApiConsumer) -> None:
+    """503: the caller has to look whether it was counted. It was, once."""
+    body = {"feature_name": "api_calls", "delta": 1, "customer": make_active(metered()).customer_id}
+    with commit_answer_lost():
+        assert api.post("usage/use", body).status_code == 503
+    assert UsageCounter.objects.get().used == 1
     check_invariants()
 
 

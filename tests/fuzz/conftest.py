@@ -5,13 +5,17 @@ from collections.abc import Iterator
 import pytest
 
 from config.tests.servers import database_url, granian
+from payments.providers.simulated.simulator.server import SimulatorServer
 from tests.api import ApiConsumer
 
 
 @pytest.fixture(scope="session")
 def port(django_db_setup: None) -> Iterator[int]:
-    """The application behind granian; it sees what tests commit."""
-    with granian("config.wsgi:application", DATABASE_URL=database_url()) as port:
+    """The application behind granian, which sees what tests commit; its provider knows tokens."""
+    with (
+        SimulatorServer(account="acct_simulated", webhook_secret="secret") as simulator,
+        granian("config.wsgi:application", DATABASE_URL=database_url(), SIMULATOR_URL=simulator.url) as port,
+    ):
         yield port
 
 

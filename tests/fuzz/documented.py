@@ -13,8 +13,9 @@ from tests.fuzz.attack import DOCUMENT
 PROBLEM = "application/problem+json"
 TABLES = (
     *("invoices_customer", "invoices_invoice", "invoices_invoiceline", "invoices_journal", "payments_payment"),
-    *("payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent", "inbound_providerevent"),
-    *("outbound_endpoint", "outbound_endpointsecret", "outbound_delivery"),
+    *("payments_paymentmethod", "payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent"),
+    *("inbound_providerevent", "outbound_endpoint", "outbound_endpointsecret", "outbound_delivery"),
+    "invoices_creditentry",
 )
 
 

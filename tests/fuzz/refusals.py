@@ -24,6 +24,8 @@ _IS_A_RULE = "a rule over two fields, in the description"
 _IS_A_SUM = "a limit on the sum"
 _OF_THE_PAYMENT = "only the payment knows its currency"
 _IS_NO_ADDRESS = "a URI that nothing can be posted to"
+_IS_NO_METHOD = "an id of none of the customer's payment methods"
+_IS_NO_MAILBOX = "an e-mail address that mail does not reach"
 _IS_NO_TYPE = "a pattern that no type of event has"
 
 REFUSALS = [
@@ -34,8 +36,10 @@ REFUSALS = [
     Refusal(EVERY, EVERY, "blank", "nothing but white space, which is trimmed"),
     Refusal(EVERY, EVERY, "out_of_range", "an instant of the years 1 or 9999, which other time zones put outside them"),
     Refusal("GET /api/v1/customers", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/customers/{customer_id}/credits", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/invoices", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/payments", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/payment-methods", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/refunds", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/receipts", "cursor", "invalid_cursor", "opaque"),
     Refusal("GET /api/v1/disputes", "cursor", "invalid_cursor", "opaque"),
@@ -52,10 +56,25 @@ REFUSALS = [
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),
     Refusal("POST /api/v1/invoices/{invoice_id}/pay", "payment_method", "required", _IS_A_RULE),
+    Refusal("POST /api/v1/invoices/{invoice_id}/pay", "", "payment_method_not_found", _IS_NO_METHOD),
+    Refusal("POST /api/v1/payments", "", "payment_method_not_found", _IS_NO_METHOD),
+    Refusal("POST /api/v1/payment-methods", "customer", "required", "a rule about who asks, in the description"),
+    Refusal("POST /api/v1/payment-methods", "", "payment_method_unknown", "only the provider knows its tokens"),
     Refusal("POST /api/v1/payments/{payment_id}/refund", "", "refund_currency_differs", _OF_THE_PAYMENT),
     Refusal("POST /api/v1/payments/{payment_id}/refund", "currency", "refund_currency_differs", _OF_THE_PAYMENT),
     Refusal("POST /api/v1/payments", "payment_method", "required", _IS_A_RULE),
     Refusal("POST /api/v1/payments", "description", "invalid", _IS_A_RULE),
+    Refusal("POST /api/v1/auth/register", "", "registration_refused", "who has an address is nobody's business"),
+    Refusal("POST /api/v1/auth/register", "email", "invalid", _IS_NO_MAILBOX),
+    Refusal("POST /api/v1/auth/login", "email", "invalid", _IS_NO_MAILBOX),
+    Refusal("POST /api/v1/auth/password/reset", "email", "invalid", _IS_NO_MAILBOX),
+    Refusal("POST /api/v1/auth/password/reset/confirm", "token", "invalid_reset_token", "only mail holds good ones"),
+    Refusal("POST /api/v1/auth/password/change", "current_password", "wrong_password", "only its owner knows it"),
+    *[
+        Refusal(f"POST /api/v1/auth/{path}", field, f"password_{code}", "how hard it is to guess")
+        for path, field in (("register", "password"), ("password/change", "new_password"))
+        for code in ("too_short", "too_common", "too_similar", "entirely_numeric")
+    ],
 ]
 
 

@@ -50,6 +50,14 @@ BODIES: dict[str, list[dict[str, Any]]] = {
             "reason": "as they say",
         },
     ],
+    "POST /payment-methods": [
+        {
+            "customer": "cus_01h455vb4pex5vsknk084sn02q",
+            "payment_method": "tok_visa",
+            "provider": "manual",
+            "make_default": True,
+        },
+    ],
     "POST /refunds/{refund_id}/confirm": [{"reference": "RF18539007547034", "reason": "statement"}],
     "POST /refunds/{refund_id}/fail": [{"failure_code": "account_closed", "reason": "the bank says so"}],
     "POST /receipts/{receipt_id}/dispose": [{"disposition": "return", "reason": "not ours"}],

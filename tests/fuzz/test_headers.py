@@ -215,6 +215,7 @@ PARAMETERS |= {
     "/receipts": [*OF_MONEY, "received_from", "received_before"],
     "/disputes": [*OF_MONEY, "opened_from", "opened_before"],
     "/webhook-endpoints": ["status", "limit", "cursor"],
+    "/payment-methods": ["customer", "detached", "limit", "cursor"],
     "/events": ["type", "aggregate", "correlation_id", "occurred_from", "occurred_before", "limit", "cursor"],
 }
 ODD_INSTANTS = [
@@ -299,6 +300,9 @@ BODIES = {
         ("GET", "/receipts/{receipt_id}"),
         ("POST", "/receipts/{receipt_id}/dispose"),
         ("GET", "/disputes/{dispute_id}"),
+        ("GET", "/payment-methods/{method_id}"),
+        ("DELETE", "/payment-methods/{method_id}"),
+        ("POST", "/payment-methods/{method_id}/default"),
         ("GET", "/events/{event_id}"),
         ("DELETE", "/webhook-endpoints/{endpoint_id}"),
         ("GET", "/webhook-endpoints/{endpoint_id}/deliveries"),

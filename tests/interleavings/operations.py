@@ -1,10 +1,13 @@
 """What can happen to an invoice's money, each as one call that says how it went."""
 
 from collections.abc import Callable
+from typing import Any
 
 from config.api.principals import system
 from config.kernel.errors import Conflict
 from invoices import services as invoices
+from invoices.models import Customer
+from invoices.tests.factories import issue
 from payments import services
 from payments.tests.factories import make_key
 from tests.interleavings.worlds import REFUND, World, take
@@ -12,6 +15,7 @@ from webhooks.inbound import services as inbound
 from webhooks.inbound.tests.sending import signed
 
 ACTOR = system("test")
+CREDIT: dict[str, Any] = {"amount": 300, "currency": "EUR", "reason": "a test"}
 TERMS = services.PaymentTerms(provider="simulated", payment_method="tok_visa")
 
 
@@ -56,6 +60,21 @@ def _void(world: World) -> object:
     return "ok"
 
 
+def _grant(world: World) -> object:
+    change = CREDIT | {"customer_id": world.customer_id}
+    return invoices.grant_credit(actor=ACTOR, key=None, **change).row.balance
+
+
+def _revoke(world: World) -> object:
+    change = CREDIT | {"customer_id": world.customer_id}
+    return invoices.revoke_credit(actor=ACTOR, key=None, **change).row.balance
+
+
+def _issue(world: World) -> object:
+    """As billing does it: what it could apply is what it answers."""
+    return issue(Customer.objects.get(id=world.customer_id), invoices.Line(unit_amount=500)).amount_credited
+
+
 OPERATIONS: dict[str, Callable[[World], object]] = {
     "pay": _pay,
     "submit": lambda world: services.submit(payment_id=world.payment_id),
@@ -68,6 +87,9 @@ OPERATIONS: dict[str, Callable[[World], object]] = {
     "reconcile refund": lambda world: services.reconcile_refund(refund_id=world.refund_id),
     "retry": _retry,
     "void": _void,
+    "grant": _grant,
+    "revoke": _revoke,
+    "issue": _issue,
 }
 
 

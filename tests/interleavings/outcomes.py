@@ -12,7 +12,7 @@ from config.verification.snapshot import Snapshot
 from config.verification.verifying import OF_INVOICES, verify
 from config.verification.violations import Report
 from invoices.ledger.models import Entry
-from invoices.models import Invoice
+from invoices.models import Customer, Invoice
 from outbox.models import OutboxEvent
 from payments.models import Dispute, Payment, Receipt, Refund
 from payments.providers.simulated.simulator.core import SimulatorCore
@@ -31,12 +31,14 @@ def what_counts(world: World) -> list[dict[str, Any]]:
 
 
 def _of_invoice(core: SimulatorCore, id: str) -> dict[str, Any]:
+    invoice = Invoice.objects.filter(id=id)
     entries = Entry.objects.filter(journal__invoice=id)
     payments = Payment.objects.filter(invoice=id).order_by("attempt")
     events = OutboxEvent.objects.filter(aggregate_id=id).exclude(type=A_WISH)
     receipts = Receipt.objects.filter(invoice=id)
     return {
-        "invoice": Invoice.objects.values_list("status", "amount_paid", "amount_refunded").get(id=id),
+        "invoice": invoice.values_list("status", "amount_paid", "amount_credited", "amount_refunded").get(),
+        "credit": _credit(invoice.get().customer),
         "payments": list(payments.values_list("status", "amount_refunded", "failure_code")),
         "receipts": sorted(
             receipts.values_list("status", "amount_applied", "amount_unapplied", "amount_refunding", "amount_refunded")
@@ -50,6 +52,14 @@ def _of_invoice(core: SimulatorCore, id: str) -> dict[str, Any]:
             for payment in payments
         ],
     }
+
+
+def _credit(customer: Customer | None) -> list[Any]:
+    """What changed it, what there is, and what the customer's invoices had of it."""
+    if customer is None:
+        return []
+    invoices = customer.invoices.values_list("status", "amount", "amount_credited")
+    return [sorted(customer.credit_entries.values_list("kind", "amount")), customer.credit_balances(), sorted(invoices)]
 
 
 def violations(world: World) -> list[str]:

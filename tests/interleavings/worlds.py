@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 
 from config.kernel import clock
-from invoices.models import Invoice
-from invoices.tests.factories import make_invoice
+from invoices.models import Customer, Invoice
+from invoices.tests.factories import make_credit, make_invoice
 from payments import services
 from payments.models import Payment, Refund
 from payments.providers.base import Declined
@@ -30,6 +30,7 @@ class World:
     payment_id: str = ""
     refund_id: str = ""
     news: bytes | None = None
+    customer_id: str = ""
     elsewhere: str = ""
     rumour: bytes | None = None
 
@@ -40,6 +41,22 @@ class World:
 
 def _open(core: SimulatorCore) -> World:
     return World(core, make_invoice().id)
+
+
+def _credited(core: SimulatorCore) -> World:
+    """Open, and the customer's credit has paid a part."""
+    customer = make_credit(250).customer
+    return World(core, make_invoice(customer_id=customer.id).id, customer_id=customer.id)
+
+
+def _credited_and_sent(core: SimulatorCore) -> World:
+    """The provider has the money for the rest, and we have not heard of it; there is new credit."""
+    world = _credited(core)
+    payment = make_payment(invoice=Invoice.objects.get(id=world.invoice_id), token="tok_pending")
+    services.submit(payment_id=payment.id)
+    make_credit(400, customer=Customer.objects.get(id=world.customer_id))
+    core.settle_charge(payment.id, failure_code="insufficient_funds", now=time.time())
+    return dataclasses.replace(world, payment_id=payment.id, news=take(core))
 
 
 def _requested(core: SimulatorCore) -> World:
@@ -168,6 +185,7 @@ class Setting:
 
 
 _OF_NO_PAYMENT = ("pay", "retry", "void")
+_OF_CREDIT = ("grant", "revoke", "issue")
 _OF_PAYMENT = ("pay", "submit", "cancel", "refund", "webhook", "reconcile", "retry", "void")
 _OF_REFUND = (*_OF_PAYMENT, "submit refund", "reconcile refund")
 
@@ -179,6 +197,8 @@ def _setting(make: Callable[[SimulatorCore], World], does: str, of: tuple[str, .
 
 SETTINGS = {
     "open": _setting(_open, "pay, void", _OF_NO_PAYMENT),
+    "credited": _setting(_credited, "pay, void, grant, issue", (*_OF_NO_PAYMENT, *_OF_CREDIT)),
+    "credited and sent": _setting(_credited_and_sent, "webhook, grant, revoke, issue", (*_OF_NO_PAYMENT, *_OF_CREDIT)),
     "requested": _setting(_requested, "submit, cancel"),
     "pending": _setting(_pending, "cancel, reconcile"),
     "succeeding": _setting(_succeeding, "cancel, webhook, reconcile"),

@@ -15,6 +15,8 @@ KEYS = (
 )
 AT_ONCE = (*KEYS, "tests/concurrency/test_paying_at_once.py", "tests/deadlocks/test_lost_commits.py", *INVOICES)
 SIGNATURES = ("payments/tests/providers/test_signing.py", "webhooks/inbound/tests/test_signatures.py")
+SPLITTING = ("config/kernel/tests/test_money_split.py", "invoices/tests/test_api.py")
+CREDIT = ("invoices/tests/test_credit.py", "invoices/tests/test_reversing.py", "invoices/tests/test_credit_api.py")
 VERIFYING = ("SimulatedProvider.verify_webhook",)
 BOOKS = ("invoices/tests", "tests/books/test_trial_balance.py", "payments/tests/test_outcomes.py")
 
@@ -41,10 +43,12 @@ TARGETS = (
     Target("payments/states.py", "states", ("payments/tests/test_states.py", *PAYMENTS)),
     Target("outbox/states.py", "states", ("outbox/tests/test_states.py", "outbox/tests/test_held.py", *INVOICES)),
     Target("webhooks/inbound/states.py", "states", ("webhooks/inbound/tests/test_states.py", "webhooks/inbound/tests")),
-    Target("config/kernel/money.py", "money", ("config/kernel/tests/test_money.py", "invoices/tests/test_api.py")),
+    Target("config/kernel/money.py", "money", ("config/kernel/tests/test_money.py", *SPLITTING)),
     Target("invoices/ledger/services.py", "money", BOOKS),
     Target("invoices/ledger/trial_balance.py", "money", BOOKS),
     Target("invoices/services/issuing.py", "money", (*INVOICES, *KEYS), on_mariadb=AT_ONCE),
+    Target("invoices/services/credit.py", "money", (*CREDIT, *INVOICES)),
+    Target("invoices/services/reversing.py", "money", (*CREDIT, *INVOICES)),
     Target("invoices/services/settling.py", "money", (*INVOICES, *PAYMENTS)),
     Target("invoices/services/retry_policy.py", "money", (*INVOICES, "payments/tests/test_retrying.py")),
     Target("payments/services/receipts.py", "money", PAYMENTS),

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
 from config.tests.test_mariadb import sent
 from outbox.models import OutboxEvent
 from payments import services as payments
@@ -59,6 +61,33 @@ def test_a_replay_takes_two_round_trips(api: ApiConsumer) -> None:
     invoice, key = api.create_invoice(), uuid.uuid4().hex
     api.pay(invoice["id"], key=key)
     assert cost(lambda: api.pay(invoice["id"], key=key), 200) == 2
+
+
+@pytest.mark.parametrize(("key", "expected"), [(None, 7), ("k1", 8)])
+def test_using_what_a_plan_holds_takes_seven_round_trips_and_one_more_with_a_key(
+    api: ApiConsumer, key: str | None, expected: int
+) -> None:
+    """Key; replay?; BEGIN, subscriptions with their plans, counter raised, counter read, record, COMMIT."""
+    subscription = make_active(metered())
+    use(subscription)
+    body = {"feature_name": "api_calls", "delta": 1, "customer": subscription.customer_id}
+    assert cost(lambda: api.post("usage/use", body, key=key), 201) == expected
+    assert key is None or cost(lambda: api.post("usage/use", body, key=key), 200) == 3
+
+
+def test_a_use_over_the_limit_takes_six_round_trips(api: ApiConsumer) -> None:
+    """Key; BEGIN, subscriptions, counter not raised, counter read, ROLLBACK."""
+    subscription = make_active(metered(1))
+    use(subscription)
+    body = {"feature_name": "api_calls", "delta": 1, "customer": subscription.customer_id}
+    assert cost(lambda: api.post("usage/use", body), 409) == 6
+
+
+def test_the_first_use_of_a_period_takes_thirteen_round_trips(api: ApiConsumer) -> None:
+    """Also: is there a counter; the customer's lock, the subscription's, is there one now, its insert, raised again."""
+    subscription = make_active(metered())
+    body = {"feature_name": "api_calls", "delta": 1, "customer": subscription.customer_id}
+    assert cost(lambda: api.post("usage/use", body), 201) == 13
 
 
 def test_getting_an_invoice_takes_five_round_trips_whatever_its_history(api: ApiConsumer) -> None:

@@ -4,10 +4,13 @@ import datetime
 from typing import Any
 
 from config.kernel import clock, ids
-from config.volume import seeding
+from config.volume import bulk_insert, seeding
 from config.volume.seeding import Plan
+from invoices.models import CreditEntry, CreditKind, Customer
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
+from payments.models import PaymentMethod
+from tests.scale import subscriptions, used
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.outbound.models import Attempt, Delivery, Endpoint
 from webhooks.outbound.states import DeliveryStatus, EndpointStatus
@@ -16,14 +19,20 @@ INVOICES = CUSTOMERS = 2000
 
 
 def fill() -> None:
-    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries."""
+    """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries,
+    payment methods, gifts of credit, subscriptions and their usage."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
     _replay()
     _park()
     _subscribe()
+    _attach()
+    _give_credit()
+    used.fill()
     seeding.analyze()
+    bulk_insert.analyze([PaymentMethod])
+    subscriptions.fill()
 
 
 def _hold() -> None:
@@ -104,3 +113,40 @@ def _subscribe() -> None:
     Delivery.objects.bulk_create(deliveries)
     tried = {"url": big.url, "status_code": 200, "duration_ms": 50, "started_at": now}
     Attempt.objects.bulk_create([Attempt(delivery=each, **tried) for each in deliveries])
+
+
+def _attach() -> None:
+    """Two for each customer: one is the default, every tenth of the others is detached."""
+    now = clock.now()
+    common = {"provider": "simulated", "provider_account": "acct_simulated", "exp_month": 12, "exp_year": 2034}
+    rows: list[PaymentMethod] = []
+    for number, customer in enumerate(Customer.objects.order_by("id")):
+        for token, brand in (("tok_visa", "visa"), ("tok_amex", "amex")):
+            is_gone = brand == "amex" and number % 10 == 0
+            method = PaymentMethod(
+                customer=customer,
+                attached_to=None if is_gone else customer,
+                default_for=customer if brand == "visa" else None,
+                token=token,
+                brand=brand,
+                last4="4242",
+                notice_due_at=None if is_gone else now + datetime.timedelta(days=number),
+                created_at=now,
+                detached_at=now if is_gone else None,
+                **common,
+            )
+            rows.append(method)
+    PaymentMethod.objects.bulk_create(rows)
+
+
+def _give_credit() -> None:
+    """To every customer but the newest a little, to the oldest again and again."""
+    *customers, _ = Customer.objects.order_by("id").values_list("id", flat=True)
+    common = {"currency": "EUR", "kind": CreditKind.GRANTED, "amount": 5, "reason": "a gift", "actor": "staff:usr_1"}
+    receivers = [*((id, 2) for id in customers), *((customers[0], number) for number in range(3, INVOICES))]
+    CreditEntry.objects.bulk_create(
+        [
+            CreditEntry(customer_id=id, number=number, balance=5 * number, created_at=clock.now(), **common)
+            for id, number in receivers
+        ]
+    )

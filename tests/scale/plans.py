@@ -92,8 +92,13 @@ def _wrong(step: dict[str, Any]) -> Iterator[str]:
 
 
 def _rows(step: dict[str, Any]) -> int:
-    """Read, where that is known, else expected: "60 (6%)" where a second index filters them."""
-    return int(float(str(step.get("r_rows") or step["rows"] or 0).split()[0]))
+    """Read, where that is known, else expected: "60 (6%)" where a second index filters them.
+
+    Of a table that is sorted whole only what comes out of the sort is known.
+    """
+    is_sorted_whole = step["type"] == "ALL" and "filesort" in (step["Extra"] or "")
+    read = step["rows"] if is_sorted_whole else step.get("r_rows") or step["rows"]
+    return int(float(str(read or 0).split()[0]))
 
 
 def _table(step: dict[str, Any], sql: str) -> str:

@@ -10,7 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
+from billing.models import Subscription
 from config.admin import filters
+from config.kernel import clock
 from invoices.models import Customer, Invoice
 from outbox import services as outbox
 from payments.models import Payment
@@ -111,6 +113,7 @@ def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -
         ("payments_payment", "payments_payment_provider_ref", "provider_reference"),
         ("invoices_customer", "invoices_customer_email", "email"),
         ("outbox_outboxevent", "outbox_event_shard_position", "relay"),
+        ("billing_subscription", "billing_subscription_due", "due"),
     ],
 )
 def test_a_missing_index_is_noticed(
@@ -130,6 +133,7 @@ MISSED: dict[str, Callable[[], object]] = {
     "provider_reference": lambda: list(Payment.objects.filter(provider_reference="ch_1").order_by("-id")[:20]),
     "email": lambda: list(Customer.objects.filter(email="a@example.com").order_by("-id")[:20]),
     "relay": outbox.relay_once,
+    "due": lambda: list(Subscription.objects.due(clock.now())[:200]),
 }
 """Those that write nothing while there is nothing to do."""
 

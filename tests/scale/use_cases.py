@@ -22,18 +22,24 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_filters import CharFilter
 from rest_framework.generics import ListAPIView
 
+from billing import services as billing
+from billing.models import Subscription, SubscriptionInvoice
 from config.admin import ReadOnlyAdmin
 from config.api.filters import IdFilter
 from config.api.principals import system
 from config.kernel import clock
-from invoices.models import Customer, Invoice
+from invoices.models import CreditEntry, Customer, Invoice
+from invoices.services import Line
+from invoices.tests.factories import issue
 from outbox import services as outbox
 from outbox.models import ArchivedEvent, HeldEvent, OutboxEvent
 from outbox.services import archiving as log_archiving
 from payments import services as payments
 from payments.models import Payment, Refund
+from payments.services import PaymentTerms
+from payments.tests.factories import make_key
 from tests.admin.world import chief
-from tests.api import ApiConsumer
+from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.scale import plans
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
@@ -97,6 +103,41 @@ def change_a_customer() -> None:
     """PATCH."""
     customer = Customer.objects.order_by("id")[0]
     assert ApiConsumer().request("PATCH", f"customers/{customer.id}", {"name": "Else"}).status_code == 200
+
+
+def keep_payment_methods() -> None:
+    """A customer brings one, pays with it, has another made the default and takes the first away; some expire."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("-id")[0]
+    body = {"customer": customer.id, "payment_method": "tok_mastercard", "make_default": True}
+    answers = [api.post("payment-methods", body, key=key) for key in ("method-1", "method-1", "method-2")]
+    assert [answer.status_code for answer in answers] == [201, 200, 200]
+    method = answers[0].json()["id"]
+    with plans.aside():
+        invoice = api.create_invoice(customer=customer.id)
+    assert api.post(f"invoices/{invoice['id']}/pay", {}, key="method-3").json()["attached_method"] == method
+    other = api.get(f"payment-methods?customer={customer.id}").json()["data"][-1]["id"]
+    assert api.post(f"payment-methods/{other}/default").status_code == 200
+    assert api.request("DELETE", f"payment-methods/{method}").status_code == 204
+    assert payments.announce_expiring() >= 1
+
+
+def use_credit() -> None:
+    """Granted, applied to an invoice that is voided, revoked, looked at; and a line taken back."""
+    api = ApiConsumer()
+    customer = Customer.objects.order_by("id")[0]
+    path = f"customers/{customer.id}/credits"
+    assert api.post(path, {"amount": 700, "currency": "EUR"}, key="grant-1").status_code == 201
+    invoice = api.post("invoices", {"amount": 90_000, "currency": "EUR", "customer": customer.id}).json()
+    assert invoice["amount_credited"] >= 700
+    [line] = invoice["lines"]
+    issue(customer, Line(unit_amount=-10, reverses=line["id"]))
+    assert api.post(f"invoices/{invoice['id']}/void").json()["code"] == "lines_reversed"
+    voided = api.post("invoices", {"amount": 90_000, "currency": "EUR", "customer": customer.id}).json()
+    assert api.post(f"invoices/{voided['id']}/void").status_code == 200
+    assert api.post(f"{path}/revoke", {"amount": 10, "currency": "EUR"}).status_code == 201
+    assert api.get(f"customers/{customer.id}/balance").status_code == 200
 
 
 def get_one_of_each() -> None:
@@ -216,10 +257,95 @@ def archive() -> None:
     assert outbox.find(event.id) == OutboxEvent.objects.get(id=event.id)
 
 
+def customers_come() -> None:
+    """One registers, signs in again, reads what is theirs, pays, and forgets the password; old sessions are deleted."""
+    ada = SignedIn()
+    with plans.aside():
+        invoice = Invoice.objects.filter(status="open", customer=None).order_by("-id").first()
+        invoice = invoice or Invoice.objects.filter(status="open").order_by("-id")[0]
+        invoice.customer_id = ada.customer_id
+        invoice.save()
+    assert ada.post("auth/login", {"email": ada.email, "password": PASSWORD}).status_code == 200
+    assert ada.post("auth/refresh", {"refresh": ada.refresh}).status_code == 200
+    payment = ada.pay(invoice.id).json()
+    for path in ("auth/me", f"customers/{ada.customer_id}", "invoices", f"invoices/{invoice.id}"):
+        assert ada.get(path).status_code == 200
+    for path in ("payments", f"payments/{payment['id']}", "refunds", f"payments?invoice={invoice.id}"):
+        assert ada.get(path).status_code == 200
+    assert ada.post("auth/password/reset", {"email": ada.email}).status_code == 202
+    assert billing.sweep_mail() == 1
+    assert billing.forget_sessions() + billing.forget_mail() == 0
+
+
+def use_what_a_plan_holds() -> None:
+    """Of a counter that is there, twice with one key; of one that is not; over the limit; and what there is to use."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("id")[0].id
+    for feature, delta, status in (("api_calls", 2, 201), ("storage", 1, 201), ("api_calls", 1000, 409)):
+        body = {"feature_name": feature, "delta": delta, "customer": customer}
+        assert api.post("usage/use", body, key=f"{feature}-{delta}").status_code == status
+    repeated = {"feature_name": "api_calls", "delta": 2, "customer": customer}
+    assert api.post("usage/use", repeated, key="api_calls-2").status_code == 200
+    for path in ("me", "limits"):
+        assert len(api.get(f"usage/{path}?customer={customer}").json()["data"]) == 2
+
+
 def watch() -> None:
     """What is asked every few seconds for ever: the outbox's status, the probes, the metrics."""
     outbox.status()
     assert Client().get("/metrics").status_code == 200
+
+
+def subscribe_and_follow() -> None:
+    """To a plan and, once the invoice is paid, active; looked at, changed, to be ended and not, ended."""
+    api = ApiConsumer()
+    with plans.aside():
+        customer = Customer.objects.order_by("-id")[0]
+        first, second = (_plan(amount) for amount in (1000, 2000))
+    new = billing.NewSubscription(
+        customer_id=customer.id, plan_id=first, terms=PaymentTerms(provider="simulated", payment_method="tok_visa")
+    )
+    made = billing.subscribe(actor=ACTOR, new=new, key=None).row
+    with plans.aside():
+        payment = Payment.objects.order_by("-id")[0]
+        assert answer_to(event_about(payment)) == "processed"
+    outbox.drain()
+    assert api.get(f"subscriptions/{made.id}").json()["status"] == "active"
+    billing.change_plan(actor=ACTOR, subscription_id=made.id, plan_id=second, when=billing.When.PERIOD_END)
+    billing.cancel_subscription(actor=ACTOR, subscription_id=made.id, when=billing.When.PERIOD_END)
+    billing.reactivate_subscription(actor=ACTOR, subscription_id=made.id)
+    billing.cancel_subscription(actor=ACTOR, subscription_id=made.id, credit_unused=True, void_open_invoices=True)
+    billing.update_plan(actor=ACTOR, plan_id=first, changes={"amount": 1500})
+
+
+def _plan(amount: int) -> str:
+    terms = billing.PlanTerms(amount=amount, currency="EUR", cycle="month")
+    return billing.create_plan(actor=ACTOR, name="New", family="new", terms=terms, key=None).row.id
+
+
+def renew() -> None:
+    """A renewal of the one with the long history, an end, and an end of days of grace, out of thousands."""
+    now = clock.now() - datetime.timedelta(seconds=1)
+    with plans.aside():
+        long, ending = Subscription.objects.filter(status="active").order_by("-id")[:2]
+        owing = Subscription.objects.filter(status="past_due").order_by("-id")[0]
+        ending.cancels_at_period_end = True
+        owing.past_due_at = now - datetime.timedelta(days=8)
+        for row in (long, ending, owing):
+            row.due_at = now
+            row.save()
+    assert billing.renew_due() == 3
+    with plans.aside():
+        assert Subscription.objects.get(id=ending.id).status == "canceled"
+
+
+def pay_what_a_subscription_owes() -> None:
+    """The oldest of its invoices that is not paid."""
+    with plans.aside():
+        owing = SubscriptionInvoice.objects.filter(invoice__status="open").order_by("-id")[0].subscription_id
+    terms = PaymentTerms(provider="simulated", payment_method="tok_visa")
+    assert billing.pay_subscription(actor=ACTOR, subscription_id=owing, terms=terms, key=make_key()).is_new
 
 
 USE_CASES: list[Callable[[], None]] = [
@@ -229,6 +355,8 @@ USE_CASES: list[Callable[[], None]] = [
     settle_by_hand,
     hear_of_charges_by_reference,
     change_a_customer,
+    keep_payment_methods,
+    use_credit,
     get_one_of_each,
     sweep,
     refund,
@@ -238,7 +366,12 @@ USE_CASES: list[Callable[[], None]] = [
     replay,
     look_at_deliveries_and_send_them_again,
     archive,
+    customers_come,
+    use_what_a_plan_holds,
     watch,
+    subscribe_and_follow,
+    renew,
+    pay_what_a_subscription_owes,
 ]
 
 
@@ -251,7 +384,9 @@ def api_lists() -> list[tuple[str, type[ListAPIView[Any]]]]:
 def _filled(path: str) -> str:
     """With the id of something that has a long list."""
     endpoint = Endpoint.objects.order_by("id").first()
-    return path.replace("<str:endpoint_id>", endpoint.id if endpoint else "")
+    credit = CreditEntry.objects.order_by("-id").first()
+    path = path.replace("<str:endpoint_id>", endpoint.id if endpoint else "")
+    return path.replace("<str:customer_id>", credit.customer_id if credit else "")
 
 
 def _routes(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -283,6 +418,8 @@ def _value(rows: QuerySet[Any], each: Any) -> str:
     row = rows[rows.count() // 2]
     for name in field.split("__"):
         row = getattr(row, name)
+    if isinstance(row, bool):
+        return str(row).lower()
     return row.isoformat() if isinstance(row, datetime.datetime) else str(row)
 
 

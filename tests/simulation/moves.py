@@ -24,6 +24,7 @@ from tests.simulation.people import (
     ask_provider_now,
     cancel,
     dispose,
+    give_credit,
     issue_invoice,
     one,
     pay_invoice,
@@ -34,6 +35,7 @@ from tests.simulation.people import (
     requeue,
     resolve,
     settle_by_hand,
+    take_back,
     void,
 )
 from tests.simulation.world import World
@@ -163,6 +165,8 @@ def _wait(world: World, seconds: float) -> None:
 
 MOVES: dict[Move, int] = {
     issue_invoice: 5,
+    give_credit: 2,
+    take_back: 1,
     pay_order: 3,
     pay_invoice: 7,
     void: 2,

@@ -9,7 +9,9 @@ from typing import Any, TypeVar
 from config.api.principals import Principal
 from config.kernel.errors import DomainError
 from config.kernel.prepared import Select
-from invoices.models import Invoice
+from invoices.models import Customer, Invoice, InvoiceLine
+from invoices.services import Line
+from invoices.tests.factories import issue
 from outbox import services as outbox
 from outbox.models import HeldEvent
 from payments import services
@@ -29,6 +31,8 @@ FEW = 3
 ODD = sorted(set(TOKENS) - {"tok_visa"})
 
 
+CUSTOMERS = Select(Customer.objects.order_by("id"))
+LINES = Select(InvoiceLine.objects.order_by("id"))
 INVOICES = Select(Invoice.objects.order_by("id"))
 PAYMENTS = Select(Payment.objects.order_by("id"))
 REFUNDS = Select(Refund.objects.order_by("id"))
@@ -50,7 +54,33 @@ def issue_invoice(world: World, rng: random.Random) -> None:
     what: dict[str, Any] = {"amount": amount}
     if rng.random() < 0.3:
         what = {"lines": [{"unit_amount": amount, "tax_amount": rng.randint(0, 500)}, {"unit_amount": 7}]}
+    customer = one(rng, CUSTOMERS.all())
+    if customer is not None and rng.random() < 0.7:
+        what["customer"] = customer.id
     _ask_anew(world, rng, "invoices", what | {"currency": rng.choice(CURRENCIES)})
+
+
+def give_credit(world: World, rng: random.Random) -> None:
+    """To the one customer there is, or some of it is taken away again."""
+    customer = one(rng, CUSTOMERS.all())
+    if customer is None:
+        _ask_anew(world, rng, "customers", {"name": "Ada"})
+        return
+    path = f"customers/{customer.id}/{'credits' if rng.random() < 0.8 else 'credits/revoke'}"
+    _ask_anew(world, rng, path, {"amount": rng.randint(1, 3000), "currency": rng.choice(CURRENCIES)})
+
+
+def take_back(world: World, rng: random.Random) -> None:
+    """Billing takes a part of a line back, on an invoice of its own, as a change of plan does."""
+    line = one(rng, (each for each in LINES.all() if each.invoice.customer and not each.reverses_id))
+    if line is None or len(INVOICES.all()) >= 2 * FEW:
+        return
+    customer, currency, back = line.invoice.customer, line.invoice.currency, rng.randint(1, 3000)
+    lines = [Line(unit_amount=rng.randint(0, 2000)), Line(unit_amount=-back, reverses=line.id)]
+    assert customer is not None
+    world.start(
+        "take back", rng, lambda: issue(customer, *lines, currency=currency).amount_due, refusals=(DomainError,)
+    )
 
 
 def pay_order(world: World, rng: random.Random) -> None:

@@ -14,7 +14,7 @@ from config.verification.verifying import CHECKS, judged, verify
 from config.verification.violations import Report
 from invoices.ledger import accounts
 from invoices.ledger import services as ledger
-from invoices.models import Invoice
+from invoices.models import CreditEntry, Customer, Invoice
 from outbox.models import ArchivedEvent, LoggedEvent, OutboxEvent
 from payments.models import Difference, Payment, Receipt, Refund
 from payments.providers.simulated.simulator.core import SimulatorCore
@@ -169,7 +169,7 @@ def unlike_the_clients(world: World) -> Iterator[str]:
         yield f"the transfer {reference} has no receipt"
     told = {request.id: request.path for request in world.requests if request.id}
     keys: dict[str, str | None] = {}
-    for model in (Invoice, Payment, Refund):
+    for model in (Customer, CreditEntry, Invoice, Payment, Refund):
         keys |= model.objects.values_list("pk", "idempotency_key_digest")
     for id in told.keys() - keys.keys():
         yield f"{id} was made for {told[id]}, and is not there"

@@ -88,7 +88,7 @@ class Request:
 
 
 class Answer(NamedTuple):
-    """`says` is the new status, or the code of a problem; `id` what has been made, if anything has."""
+    """`says` is the new status, if there is one, or the code of a problem; `id` what has been made, if anything has."""
 
     status: int
     says: str
@@ -98,7 +98,7 @@ class Answer(NamedTuple):
     def of(cls, response: Any) -> Answer:
         document = response.json()
         id = document["id"] if response.status_code < 300 else ""
-        return cls(response.status_code, document.get("code") or document["status"], id)
+        return cls(response.status_code, document.get("code") or document.get("status", ""), id)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -82,6 +82,8 @@ class PlanSerializer(OutputSerializer[Plan]):
         source="latest_version.after_grace", choices=AfterGrace.choices, read_only=True
     )
 
+    concealed = {"metadata": {}}
+
     class Meta:
         model = Plan
         fields = ["id", "name", "family", "is_active", "version", *_TERMS, "metadata", "created_at"]

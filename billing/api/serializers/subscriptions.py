@@ -60,15 +60,43 @@ def terms_of(data: dict[str, Any]) -> PaymentTerms | None:
     )
 
 
-class PlanChangeInput(InputSerializer):
-    """PATCH /subscriptions/{id}. Without `when` a plan that costs more begins now, another when the period ends."""
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample("Another plan", value={"plan": "plan_01h455vb4pex5vsknk084sn02q"}, request_only=True),
+        OpenApiExample("Another card", value={"payment_method": "tok_mastercard"}, request_only=True),
+    ]
+)
+class SubscriptionChanges(InputSerializer):
+    """PATCH /subscriptions/{id}: another plan, or another payment method for what is due later.
 
-    plan = serializers.CharField(max_length=40)
+    Without `when` a plan that costs more in the same time begins now, any other when the period ends. An empty
+    `payment_method` is the customer's default one.
+    """
+
+    plan = serializers.CharField(max_length=40, required=False)
     when = serializers.ChoiceField(choices=[each.value for each in When], required=False)
+    payment_method = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    provider = serializers.ChoiceField(choices=sorted(settings.PROVIDERS), required=False)
     reason = serializers.CharField(max_length=500, required=False, default="", allow_blank=True)
+
+    alternatives = [["plan"], ["payment_method"]]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if ("plan" in attrs) == ("payment_method" in attrs):
+            raise serializers.ValidationError({"plan": "Send either a plan or a payment_method."}, code="required")
+        if "when" in attrs and "plan" not in attrs:
+            raise serializers.ValidationError({"when": "Send it with a plan."})
+        if "provider" in attrs and "payment_method" not in attrs:
+            raise serializers.ValidationError({"provider": "Send it with a payment_method."})
+        return attrs
 
     def validate_when(self, value: str) -> When:
         return When(value)
+
+    def to_terms(self) -> PaymentTerms:
+        """What is due later is paid with it."""
+        method = self.validated_data["payment_method"]
+        return (terms_of(self.validated_data) if method else None) or PaymentTerms()
 
 
 class CancelSubscriptionInput(InputSerializer):
@@ -105,6 +133,8 @@ class SubscriptionSummarySerializer(OutputSerializer[Subscription]):
     cycle = serializers.CharField(source="plan_version.cycle", read_only=True)
     features = serializers.DictField(source="plan_version.features", read_only=True)
     payment_method = serializers.CharField(read_only=True)
+
+    concealed = {"metadata": {}}
 
     class Meta:
         model = Subscription
@@ -152,9 +182,9 @@ class SubscriptionSerializer(SubscriptionSummarySerializer):
     @extend_schema_field(InvoiceSummarySerializer(many=True))
     def get_invoices(self, subscription: Subscription) -> Any:
         caused = Invoice.objects.filter(subscription_invoice__subscription=subscription).order_by("-id")
-        return InvoiceSummarySerializer(caused[:LATEST_INVOICES], many=True).data
+        return InvoiceSummarySerializer.like(self)(caused[:LATEST_INVOICES], many=True).data
 
     @extend_schema_field(EventSerializer(many=True))
     def get_events(self, subscription: Subscription) -> Any:
         events = OutboxEvent.objects.filter(aggregate_id=subscription.id).order_by("-sequence")
-        return EventSerializer(events[:LATEST_EVENTS], many=True).data
+        return EventSerializer.like(self)(events[:LATEST_EVENTS], many=True).data

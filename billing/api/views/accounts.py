@@ -110,6 +110,7 @@ class Logout(APIView):
     """Signing out."""
 
     permission_classes = ()
+    customer_methods = {"POST"}
     further_problems = {401}
 
     @extend_schema(

@@ -1,8 +1,6 @@
 """Plans over HTTP: parse, one service call, translate."""
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -12,11 +10,12 @@ from billing.api.filters import PlanFilter
 from billing.api.serializers import plans as serializers
 from billing.models import Plan
 from config.api import idempotency_header
+from config.api.lists import VisibleList
 from config.api.permissions import principal_of
 
 
 @extend_schema_view(get=extend_schema(operation_id="plans_list", summary="List plans, newest first"))
-class PlanList(generics.ListAPIView[Plan]):
+class PlanList(VisibleList[Plan]):
     """Plans: list and create. Customers see the active ones."""
 
     queryset = Plan.objects.select_related("latest_version")
@@ -25,9 +24,6 @@ class PlanList(generics.ListAPIView[Plan]):
     serializer_class = serializers.PlanSerializer
     filterset_class = PlanFilter
     page_by = ["id"]
-
-    def get_queryset(self) -> QuerySet[Plan]:
-        return super().get_queryset().visible_to(principal_of(self.request))  # type: ignore[attr-defined,no-any-return]
 
     @extend_schema(
         operation_id="plans_create",
@@ -57,8 +53,9 @@ class PlanDetail(APIView):
 
     @extend_schema(operation_id="plans_retrieve", summary="Get a plan", responses={200: serializers.PlanSerializer})
     def get(self, request: Request, plan_id: str) -> Response:
-        plan = services.find_plan(plan_id, principal_of(request))
-        return Response(serializers.PlanSerializer(plan).data)
+        principal = principal_of(request)
+        plan = services.find_plan(plan_id, principal)
+        return Response(serializers.PlanSerializer.seen_by(principal)(plan).data)
 
     @extend_schema(
         operation_id="plans_update",

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
-from rest_framework import generics
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -17,6 +15,7 @@ from billing.api.serializers import subscriptions as serializers
 from billing.models import Subscription
 from config.api import idempotency_header
 from config.api.idempotency import Created
+from config.api.lists import VisibleList
 from config.api.permissions import principal_of
 
 READ, WRITE = "subscriptions:read", "subscriptions:write"
@@ -41,19 +40,20 @@ def _begin(request: Request, operation: str, begin: Callable[..., Created[Subscr
         new=body.to_new(customer_of(request, body.validated_data)),
         key=idempotency_header.optional(request, operation),
     )
-    return idempotency_header.answer(created, serializers.SubscriptionSerializer)
+    return idempotency_header.answer(created, serializers.SubscriptionSerializer.seen_by(principal_of(request)))
 
 
-class _Subscriptions(generics.ListAPIView[Subscription]):
+def _shown(request: Request, subscription: Subscription) -> Response:
+    return Response(serializers.SubscriptionSerializer.seen_by(principal_of(request))(subscription).data)
+
+
+class _Subscriptions(VisibleList[Subscription]):
     """What whoever asks can see."""
 
     queryset = Subscription.objects.select_related("plan_version", "next_plan_version")
     serializer_class = serializers.SubscriptionSummarySerializer
     filterset_class = SubscriptionFilter
     page_by = ["id"]
-
-    def get_queryset(self) -> QuerySet[Subscription]:
-        return super().get_queryset().visible_to(principal_of(self.request))  # type: ignore[attr-defined,no-any-return]
 
 
 @extend_schema_view(get=extend_schema(operation_id="subscriptions_list", summary="List subscriptions, newest first"))
@@ -112,31 +112,36 @@ class SubscriptionDetail(APIView):
     )
     def get(self, request: Request, subscription_id: str) -> Response:
         found = services.find_subscription(subscription_id, principal_of(request))
-        return Response(serializers.SubscriptionSerializer(found).data)
+        return _shown(request, found)
 
     @extend_schema(
-        operation_id="subscriptions_change_plan",
-        summary="Change to another plan of the family",
-        request=serializers.PlanChangeInput,
+        operation_id="subscriptions_update",
+        summary="Change to another plan of the family, or to another payment method",
+        request=serializers.SubscriptionChanges,
         responses=_SHOWN,
     )
     def patch(self, request: Request, subscription_id: str) -> Response:
-        body = serializers.PlanChangeInput(data=request.data)
+        body = serializers.SubscriptionChanges(data=request.data)
         body.is_valid(raise_exception=True)
-        data = body.validated_data
-        changed = services.change_plan(
-            actor=principal_of(request),
-            subscription_id=subscription_id,
-            plan_id=data["plan"],
-            when=data.get("when"),
-            reason=data["reason"],
-        )
-        return Response(serializers.SubscriptionSerializer(changed).data)
+        data, actor = body.validated_data, principal_of(request)
+        if "plan" in data:
+            changed = services.change_plan(
+                actor=actor,
+                subscription_id=subscription_id,
+                plan_id=data["plan"],
+                when=data.get("when"),
+                reason=data["reason"],
+            )
+        else:
+            changed = services.change_payment_method(
+                actor=actor, subscription_id=subscription_id, terms=body.to_terms(), reason=data["reason"]
+            )
+        return _shown(request, changed)
 
     @extend_schema(
-        operation_id="subscriptions_put_plan",
+        operation_id="subscriptions_replace",
         summary="As PATCH",
-        request=serializers.PlanChangeInput,
+        request=serializers.SubscriptionChanges,
         responses=_SHOWN,
     )
     def put(self, request: Request, subscription_id: str) -> Response:
@@ -177,7 +182,7 @@ def _cancel(request: Request, subscription_id: str, sent: Any) -> Response:
     canceled = services.cancel_subscription(
         actor=principal_of(request), subscription_id=subscription_id, **body.validated_data
     )
-    return Response(serializers.SubscriptionSerializer(canceled).data)
+    return _shown(request, canceled)
 
 
 class SubscriptionReactivate(APIView):
@@ -198,4 +203,4 @@ class SubscriptionReactivate(APIView):
         going_on = services.reactivate_subscription(
             actor=principal_of(request), subscription_id=subscription_id, reason=body.validated_data["reason"]
         )
-        return Response(serializers.SubscriptionSerializer(going_on).data)
+        return _shown(request, going_on)

@@ -12,7 +12,7 @@ class Shelf(models.Model):
 
     id = PrefixedIdField(prefix="shf")
     name = ExactCharField(max_length=40, unique=True)
-    amount = AmountField(default=0)
+    amount = AmountField(default=0, db_default=0)
     currency = CurrencyField(default="EUR")
 
     objects: ClassVar[models.Manager["Shelf"]] = models.Manager()

@@ -120,6 +120,14 @@ def test_saving_stores_what_django_would_store() -> None:
     assert Shelf.objects.count() == 1
 
 
+def test_a_default_that_the_database_has_too_is_not_asked_for() -> None:
+    """What is inserted is known, so the prepared statement does."""
+    with CaptureQueriesContext(connection) as captured:
+        PreparedShelf(name="a").save(force_insert=True)
+    assert "RETURNING" not in captured[0]["sql"]
+    assert vars(Shelf.objects.get())["amount"] == 0
+
+
 def test_an_expression_is_computed_by_the_database() -> None:
     """Django compiles what is not a plain value."""
     shelf = PreparedShelf(name="a", amount=5)

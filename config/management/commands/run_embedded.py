@@ -14,6 +14,7 @@ import httpx
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from config.embedded import demo_data
 from config.embedded.credentials import Credentials, provide
 from config.embedded.environment import PortUnusable, check_port, prepare
 from config.embedded.journey import JourneyFailed, Player, timeline
@@ -51,6 +52,7 @@ class Command(BaseCommand):
         base_url = f"http://127.0.0.1:{env.port}"
         secret = env.simulator_webhook_secrets[0]
         credentials = provide(path=data_dir / "credentials.json", base_url=base_url, webhook_secret=secret)
+        demo_data.provide()
         stop.check()
         supervisor = Supervisor(
             commands(data_dir, base_url), environment=os.environ, logs=data_dir / "logs", say=self._say

@@ -6,6 +6,8 @@ Its docstring is what `trigger_event --list` says of it.
 import secrets
 from collections.abc import Callable
 
+from config.management.triggers import customers
+from config.management.triggers.credit import use_credit
 from config.management.triggers.world import MANUAL, NAME, World
 from invoices import services as invoices
 from outbox.services import catalogue
@@ -17,18 +19,6 @@ from webhooks.outbound import services as webhooks
 Recipe = Callable[[World], str]
 
 NOBODY_HEARS_HERE = "https://example.com/trigger_event"
-
-
-def create_customer(world: World) -> str:
-    """A customer is created."""
-    return world.customer()
-
-
-def update_customer(world: World) -> str:
-    """A new customer gets another name."""
-    customer = world.customer()
-    invoices.update_customer(actor=world.actor, customer_id=customer, changes={"name": f"{NAME} updated"})
-    return customer
 
 
 def issue(world: World) -> str:
@@ -184,8 +174,11 @@ def disable_endpoint(world: World) -> str:
 
 
 CAUSES: dict[Recipe, list[str]] = {
-    create_customer: ["customer.created"],
-    update_customer: ["customer.updated"],
+    customers.create_customer: ["customer.created"],
+    customers.update_customer: ["customer.updated"],
+    customers.attach: ["payment_method.attached", "payment_method.default_changed"],
+    customers.detach: ["payment_method.detached"],
+    use_credit: ["credit.granted", "credit.applied", "credit.returned", "credit.revoked"],
     issue: ["invoice.created"],
     void: ["invoice.voided"],
     pay: [
@@ -226,6 +219,7 @@ CAUSES: dict[Recipe, list[str]] = {
 RECIPES = {type: recipe for recipe, types in CAUSES.items() for type in types}
 IMPOSSIBLE = {
     "dispute.reinstated": "a provider takes back that a dispute was lost, which the simulator never does",
+    "payment_method.expiring": "30 days before a card expires: attach one, and advance the test clock",
     "refund.unknown": "an answer of the provider is lost, which happens by chance: see the simulator's dials",
 }
 """Why nothing makes them happen on demand."""

@@ -55,6 +55,12 @@ class World:
         key = self._key("invoices.pay")
         return payments.pay_invoice(actor=self.actor, invoice_id=invoice_id, terms=terms, key=key).row.id
 
+    def attach(self, customer_id: str, token: str) -> str:
+        """The id of the customer's new payment method. Raises ProviderUnavailable."""
+        return payments.attach_payment_method(
+            actor=self.actor, customer_id=customer_id, token=token, provider=SIMULATED, reason=NAME
+        ).row.id
+
     def refund(self, payment_id: str) -> str:
         """The id of a new refund of all that was paid, which a worker sends."""
         key = self._key("payments.refund")

@@ -251,3 +251,5 @@ class PaymentSerializer(OutputSerializer[Payment]):
             "cancel_requested_at",
         ]
         read_only_fields = fields
+
+    concealed = {"failure_message": ""}

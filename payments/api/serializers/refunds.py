@@ -119,3 +119,5 @@ class RefundSerializer(OutputSerializer[Refund]):
             "ended_at",
         ]
         read_only_fields = fields
+
+    concealed = {"reason": "", "failure_message": ""}

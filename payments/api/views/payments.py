@@ -1,14 +1,15 @@
 """Payments over HTTP: parse, one service call, translate."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics, status
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from billing import services as billing
 from config.api import idempotency_header
-from config.api.permissions import principal_of
+from config.api.lists import VisibleList
+from config.api.permissions import NotForCustomers, principal_of
 from config.kernel.fields import by_id_or
 from payments import services
 from payments.api import serializers
@@ -24,6 +25,7 @@ class InvoicePay(APIView):
 
     idempotency_key_required = True
     required_scopes = {"POST": "payments:write"}
+    customer_methods = {"POST"}
 
     @extend_schema(
         operation_id="invoices_pay",
@@ -38,17 +40,18 @@ class InvoicePay(APIView):
         created = services.pay_invoice(
             actor=principal_of(request), invoice_id=invoice_id, terms=body.to_terms(), key=key
         )
-        return idempotency_header.answer(created, serializers.PaymentSerializer)
+        return idempotency_header.answer(created, serializers.PaymentSerializer.seen_by(principal_of(request)))
 
 
 @extend_schema_view(get=extend_schema(operation_id="payments_list", summary="List payments, newest first"))
-class PaymentList(generics.ListAPIView[Payment]):
+class PaymentList(VisibleList[Payment]):
     """Payments: history and create."""
 
     queryset = Payment.objects.all()
     body_names_objects = True
     idempotency_key_required = True
     required_scopes = {"GET": "payments:read", "POST": "payments:write"}
+    customer_methods = {"GET", "POST"}
     serializer_class = serializers.PaymentSerializer
     filterset_class = PaymentFilter
     page_by = ["id"]
@@ -77,24 +80,30 @@ class PaymentList(generics.ListAPIView[Payment]):
             created = billing.pay_subscription(
                 actor=principal_of(request), subscription_id=data["subscription"], terms=body.to_terms(), key=key
             )
+        elif principal_of(request).kind == "customer":
+            raise NotForCustomers(
+                "Name an invoice or a subscription: what an order costs is for the merchant's back ends to say."
+            )
         else:
             created = services.pay_order(
                 actor=principal_of(request), new=body.to_new_invoice(), terms=body.to_terms(), key=key
             )
-        return idempotency_header.answer(created, serializers.PaymentSerializer)
+        return idempotency_header.answer(created, serializers.PaymentSerializer.seen_by(principal_of(request)))
 
 
 class PaymentDetail(APIView):
     """One payment."""
 
     required_scopes = {"GET": "payments:read"}
+    customer_methods = {"GET"}
 
     @extend_schema(
         operation_id="payments_retrieve", summary="Get a payment", responses={200: serializers.PaymentSerializer}
     )
     def get(self, request: Request, payment_id: str) -> Response:
-        payment = by_id_or(services.PaymentNotFound, Payment.objects, payment_id)
-        return Response(serializers.PaymentSerializer(payment).data)
+        principal = principal_of(request)
+        payment = by_id_or(services.PaymentNotFound, Payment.objects.visible_to(principal), payment_id)
+        return Response(serializers.PaymentSerializer.seen_by(principal)(payment).data)
 
 
 class PaymentConfirm(APIView):
@@ -137,6 +146,7 @@ class PaymentCancel(APIView):
     """Canceling a payment."""
 
     required_scopes = {"POST": "payments:write"}
+    customer_methods = {"POST"}
 
     @extend_schema(
         operation_id="payments_cancel",
@@ -147,10 +157,11 @@ class PaymentCancel(APIView):
     def post(self, request: Request, payment_id: str) -> Response:
         body = serializers.CancelInput(data=request.data)
         body.is_valid(raise_exception=True)
-        payment = services.cancel_payment(actor=principal_of(request), payment_id=payment_id, **body.validated_data)
+        principal = principal_of(request)
+        payment = services.cancel_payment(actor=principal, payment_id=payment_id, **body.validated_data)
         has_ended = payment.status == PaymentStatus.CANCELED
         code = status.HTTP_200_OK if has_ended else status.HTTP_202_ACCEPTED
-        return Response(serializers.PaymentSerializer(payment).data, status=code)
+        return Response(serializers.PaymentSerializer.seen_by(principal)(payment).data, status=code)
 
 
 class PaymentResolve(APIView):

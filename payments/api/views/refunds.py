@@ -1,12 +1,12 @@
 """Refunds over HTTP: parse, one service call, translate."""
 
 from drf_spectacular.utils import extend_schema, extend_schema_view
-from rest_framework import generics
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from config.api import idempotency_header
+from config.api.lists import VisibleList
 from config.api.permissions import principal_of
 from config.kernel.fields import by_id_or
 from payments import services
@@ -38,11 +38,12 @@ class PaymentRefund(APIView):
 
 
 @extend_schema_view(get=extend_schema(operation_id="refunds_list", summary="List refunds, newest first"))
-class RefundList(generics.ListAPIView[Refund]):
+class RefundList(VisibleList[Refund]):
     """Refunds: list."""
 
     queryset = Refund.objects.all()
     required_scopes = {"GET": "refunds:read"}
+    customer_methods = {"GET"}
     serializer_class = serializers.RefundSerializer
     filterset_class = RefundFilter
     page_by = ["id"]
@@ -52,13 +53,15 @@ class RefundDetail(APIView):
     """One refund."""
 
     required_scopes = {"GET": "refunds:read"}
+    customer_methods = {"GET"}
 
     @extend_schema(
         operation_id="refunds_retrieve", summary="Get a refund", responses={200: serializers.RefundSerializer}
     )
     def get(self, request: Request, refund_id: str) -> Response:
-        refund = by_id_or(services.RefundNotFound, Refund.objects, refund_id)
-        return Response(serializers.RefundSerializer(refund).data)
+        principal = principal_of(request)
+        refund = by_id_or(services.RefundNotFound, Refund.objects.visible_to(principal), refund_id)
+        return Response(serializers.RefundSerializer.seen_by(principal)(refund).data)
 
 
 class RefundConfirm(APIView):

@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from config.api.idempotency import IdempotencyKey
 from config.api.tests.test_problems import assert_problem
 from config.kernel import db
-from config.kernel.errors import Invalid
 from invoices.models import Customer, Invoice
 from invoices.services import lock_invoice
 from invoices.tests.factories import MERCHANT_KEY, make_customer, make_invoice
@@ -212,7 +211,7 @@ def test_the_step_pays_with_the_default(customer: Customer, invoice: Invoice) ->
 
 def test_the_step_refuses_what_cannot_be_paid(invoice: Invoice) -> None:
     """Nothing to pay with, or no transaction."""
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(services.NothingToPayWith) as refused:
         request_payment(invoice, PaymentTerms())
     assert [(error.field, error.code) for error in refused.value.errors] == [("payment_method", "required")]
     with pytest.raises(db.NotInTransaction):

@@ -9,6 +9,7 @@ from typing import Any
 
 from payments.providers.base import (
     ChargeRequest,
+    MethodDetails,
     Outcome,
     RefundRequest,
 )
@@ -140,7 +141,8 @@ BROKEN: dict[str, Misbehaviour] = {
 }
 
 
-CALLS: dict[str, Callable[[SimulatedProvider], Outcome]] = {
+CALLS: dict[str, Callable[[SimulatedProvider], Outcome | MethodDetails]] = {
+    "inspect_method": lambda provider: provider.inspect_method("tok_visa"),
     "refund": lambda provider: provider.refund(RefundRequest("re_1", "ch_1", 1250, "EUR")),
     "cancel": lambda provider: provider.cancel(payment_id="pay_1", provider_reference="ch_1"),
     "cancel_by_ours": lambda provider: provider.cancel(payment_id="pay_1", provider_reference=""),

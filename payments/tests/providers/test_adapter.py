@@ -14,6 +14,7 @@ from payments.providers import registry
 from payments.providers.base import (
     ChargeRequest,
     Declined,
+    MethodDetails,
     Outcome,
     RefundRequest,
     Succeeded,
@@ -23,7 +24,7 @@ from payments.providers.simulated.adapter import SimulatedProvider
 from payments.providers.simulated.simulator.dials import Dials
 from payments.providers.simulated.simulator.objects import NewCharge
 from payments.providers.simulated.simulator.server import SimulatorServer
-from payments.tests.providers.broken import CHARGE, REQUEST, http
+from payments.tests.providers.broken import CHARGE, REQUEST, answering, http
 from payments.tests.providers.conftest import ACCOUNT, SECRET, provider_at
 from payments.tests.providers.receivers import misbehaving
 
@@ -215,3 +216,52 @@ def test_the_registry_builds_each_provider_once() -> None:
 def test_the_secret_is_never_part_of_what_is_shown(provider: SimulatedProvider) -> None:
     """Neither in a repr nor in an outcome."""
     assert SECRET not in repr(provider)
+
+
+METHOD: dict[str, object] = {
+    "id": "tok_visa",
+    "account": ACCOUNT,
+    "card": {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034},
+}
+
+
+def _card(**changes: object) -> dict[str, object]:
+    card: dict[str, object] = {"brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2034}
+    return METHOD | {"card": card | changes}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        METHOD | {"id": "tok_amex"},
+        METHOD | {"account": "acct_other"},
+        METHOD | {"card": None},
+        {name: value for name, value in METHOD.items() if name != "account"},
+        _card(last4="424"),
+        _card(last4="4242424242424242"),
+        _card(last4=4242),
+        _card(last4="42x2"),
+        _card(brand=""),
+        _card(brand="v" * 51),
+        _card(exp_month=0),
+        _card(exp_month=13),
+        _card(exp_month="12"),
+        _card(exp_month=True),
+        _card(exp_year=34),
+        _card(exp_year=None),
+    ],
+)
+def test_a_description_that_is_not_as_agreed_is_unknown(document: dict[str, object]) -> None:
+    """About another token or account, half of a card, or more of one than anybody may see."""
+    with misbehaving(answering(200, document)) as url:
+        provider = provider_at(url, timeout_seconds=1)
+        assert isinstance(provider.inspect_method("tok_visa"), Unknown)
+        provider.close()
+
+
+def test_a_description_as_agreed_is_read() -> None:
+    """What the test above changes is what makes it unknown."""
+    with misbehaving(answering(200, METHOD)) as url:
+        provider = provider_at(url, timeout_seconds=1)
+        assert provider.inspect_method("tok_visa") == MethodDetails("visa", "4242", 12, 2034)
+        provider.close()

@@ -3,18 +3,16 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Case, Count, OuterRef, QuerySet, Subquery, Value, When
-from django.db.models.functions import Coalesce
-from django.db.models.lookups import IsNull
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from config.admin import MadeDateFilter, ReadOnlyInline, ReasonedActionsAdmin, bounded_count, looks, paginator
+from config.admin import MadeDateFilter, ReadOnlyInline, ReasonedActionsAdmin, bounded_count, looks
 from config.admin.dashboard import Tile, tile_of_status
-from config.admin.paginator import BoundedCount
+from config.admin.paginator import as_bounded, count_for_each
 from config.admin.timeline import paged, window_of
 from outbox.admin import log_of
 from webhooks.outbound.admin import changing, operating
@@ -32,15 +30,6 @@ class SecretInline(ReadOnlyInline):
     fields = ["created_at", "expires_at"]
     ordering = ["-id"]
     per_page = 10
-
-
-def _counted(status: DeliveryStatus) -> Case:
-    """How many deliveries of an endpoint are in this state; past COUNTED_ROWS the counting ends."""
-    limit = paginator.COUNTED_ROWS
-    rows = Delivery.objects.filter(endpoint=OuterRef("pk"), status=status)
-    beyond = Subquery(rows.order_by("id").values("id")[limit : limit + 1])
-    count = Subquery(rows.order_by().values("endpoint").annotate(number=Count("pk")).values("number"))
-    return Case(When(IsNull(beyond, False), then=Value(limit + 1)), default=Coalesce(count, 0))
 
 
 @admin.register(Endpoint)
@@ -79,9 +68,11 @@ class EndpointAdmin(ReasonedActionsAdmin):
     change_form_outer_after_template = "admin/endpoint.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Endpoint]:
-        counts = {status: _counted(status) for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD)}
         rows: QuerySet[Endpoint] = super().get_queryset(request)
-        return rows.annotate(**{f"{status}_count": each for status, each in counts.items()})
+        for status in (DeliveryStatus.PENDING, DeliveryStatus.DEAD):
+            counted = count_for_each(Delivery.objects.filter(status=status), "endpoint")
+            rows = rows.annotate(**{f"{status}_count": counted})
+        return rows
 
     def has_add_permission(self, request: HttpRequest, *args: Any) -> bool:
         return changing.CREATE.is_allowed_to(request, self.opts)
@@ -123,11 +114,10 @@ class EndpointAdmin(ReasonedActionsAdmin):
 def _number(endpoint: Endpoint, status: DeliveryStatus) -> SafeString | str:
     """Leads to the deliveries that it counts."""
     found: int = getattr(endpoint, f"{status}_count")
-    limit = paginator.COUNTED_ROWS
     if not found:
         return "0"
-    count = BoundedCount(min(found, limit), found > limit)
-    return format_html('<a class="q-link" href="{}">{}</a>', _list_of_deliveries(endpoint, status__exact=status), count)
+    url = _list_of_deliveries(endpoint, status__exact=status)
+    return format_html('<a class="q-link" href="{}">{}</a>', url, as_bounded(found))
 
 
 def _latest_deliveries(endpoint: Endpoint) -> list[dict[str, Any]]:
