@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from billing import services
-from billing.models import Cycle, Plan, Subscription, UsageCounter
+from billing.models import Cycle, Plan, Subscription
 from billing.services import When, calendar
 from billing.tests.factories import (
     VISA,
@@ -159,9 +159,7 @@ def test_what_a_period_before_used_over_its_limit_is_not_credited() -> None:
     calls = {"calls": {"limit": 0, "overage": {"unit_amount": 7}}}
     with time_machine.travel(clock.wall(), tick=False):
         subscription = make_active(make_plan(120_000, cycle="year", features=calls))
-        UsageCounter.objects.create(
-            subscription=subscription, feature="calls", period=1, used=3, created_at=clock.now()
-        ).records.create(delta=3, used_after=3, actor=MERCHANT_KEY.actor, created_at=clock.now())
+        services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=3, key=None)
         months = calendar.boundary(
             anchored_at=subscription.anchored_at, cycle=Cycle.MONTH, cycles=11, time_zone=subscription.time_zone
         )

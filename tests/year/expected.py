@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from tests.year.calendars import DAY, HOUR, boundary
-from tests.year.scripts import ENDS, METERED, Act, Decline, Meter, Script, Year
+from tests.year.scripts import ENDS, Act, Decline, Meter, Script, Year
 
 RETRY_DAYS = (1, 2, 3)
 """After each decline the card is tried again so much later."""
@@ -73,7 +73,8 @@ class Life:
     following: Price | None = None
     is_leaving: bool = False
     voids: bool = False
-    used: int = 0
+    used: Counter[int] = dataclasses.field(default_factory=Counter)
+    """Of the metered feature, by period."""
     charged: Line | None = None
     bills: list[Bill] = dataclasses.field(default_factory=list)
     unpaid: dict[int, int] = dataclasses.field(default_factory=dict)
@@ -165,26 +166,30 @@ class Customer:
 
     def _next_period(self, life: Life, at: int) -> None:
         over = self._over(life)
+        self._turn(life)
+        self._bill(life, at, [life.charged, *over], period=life.period)
+        if life.status == "trialing":
+            life.status = "active"
+
+    def _turn(self, life: Life) -> None:
+        """To what follows the period."""
         following = life.following or life.price
         if life.period == 0 or following.cycle != life.price.cycle:
             life.anchor, life.cycles = life.ends_at, -1
         life.price, life.following = following, None
         self._enter(life)
-        self._bill(life, at, [life.charged, *over], period=life.period)
-        if life.status == "trialing":
-            life.status = "active"
 
     def _enter(self, life: Life) -> None:
-        life.period, life.cycles, life.used = life.period + 1, life.cycles + 1, 0
+        life.period, life.cycles = life.period + 1, life.cycles + 1
         life.starts_at = boundary(life.anchor, life.price.cycle, life.cycles, life.zone)
         life.ends_at = boundary(life.anchor, life.price.cycle, life.cycles + 1, life.zone)
         life.charged = Line("plan", life.price.amount, life.starts_at, life.ends_at)
 
     def _over(self, life: Life) -> list[Line]:
-        meter = life.price.meter
-        if meter is None or not life.period or life.used <= meter.limit:
+        meter, used = life.price.meter, life.used[life.period]
+        if meter is None or not life.period or used <= meter.limit:
             return []
-        units = (life.used - meter.limit + meter.per - 1) // meter.per
+        units = (used - meter.limit + meter.per - 1) // meter.per
         return [Line("overage", units * meter.unit_amount, life.starts_at, life.ends_at)]
 
     def _unused(self, life: Life, at: int) -> list[Line]:
@@ -339,10 +344,19 @@ class Customer:
         return "done"
 
     def _use(self, life: Life, act: Act) -> str:
-        """Only where it is counted for certain: in a period that goes on, of a plan that has a price for it."""
-        if life.has_ended or life.status != "active" or act.at >= life.ends_at or life.price.meter is None:
-            return METERED
-        life.used += act.delta
+        """In the period that the clock is in, though no worker has begun it; a trial's limit has no price."""
+        is_over = act.at >= life.ends_at
+        if life.status not in ("trialing", "active") or (is_over and life.is_leaving):
+            return "subscription_not_served"
+        now = dataclasses.replace(life)
+        while now.period and act.at >= now.ends_at:
+            self._turn(now)
+        meter = now.price.meter
+        if meter is None:
+            return "unknown_feature"
+        if now.period == 0 and life.used[0] + act.delta > meter.limit:
+            return "usage_limit_exceeded"
+        life.used[now.period] += act.delta
         return "done"
 
 

@@ -10,7 +10,7 @@ import time_machine
 from django.db.models import Min
 
 from billing import services
-from billing.models import Subscription, UsageCounter, UsageRecord
+from billing.models import Subscription
 from billing.services import NewSubscription, PlanTerms, When
 from billing.tests.factories import VISA
 from config.kernel import clock
@@ -183,26 +183,15 @@ class Played:
             case "reactivate":
                 services.reactivate_subscription(actor=MERCHANT_KEY, subscription_id=latest.id)
             case _:
-                return _use(latest, act.delta)
+                services.use(
+                    actor=MERCHANT_KEY,
+                    customer_id=customer.id,
+                    subscription_id=latest.id,
+                    feature_name=METERED,
+                    delta=act.delta,
+                    key=None,
+                )
         return "done"
-
-
-def _use(subscription: Subscription, delta: int) -> str:
-    is_served = subscription.status in ("active", "past_due") and subscription.period_ends_at > clock.now()
-    if not is_served or METERED not in subscription.plan_version.features:
-        return METERED
-    counter, _ = UsageCounter.objects.get_or_create(
-        subscription=subscription,
-        feature=METERED,
-        period=subscription.period,
-        defaults={"created_at": clock.now()},
-    )
-    counter.used += delta
-    counter.save()
-    UsageRecord.objects.create(
-        counter=counter, delta=delta, used_after=counter.used, actor=MERCHANT_KEY.actor, created_at=clock.now()
-    )
-    return "done"
 
 
 def _make_plan(offer: Offer) -> str:

@@ -150,11 +150,11 @@ def _offers(rng: random.Random) -> Iterator[Offer]:
 
 def _outages(rng: random.Random) -> Iterator[tuple[int, int]]:
     """One each quarter, of an hour to ten days; one of them over the end of February."""
-    for quarter in range(4):
+    for quarter, hours in enumerate(rng.sample([1, 30, 72, 240], 4)):
         begins = BEGINS + (quarter * 91 * 24 + rng.randrange(60 * 24)) * HOUR
         if quarter == 3:
             begins = calendars.micros(datetime.datetime(2028, 2, 27, rng.randrange(24), tzinfo=datetime.UTC))
-        yield begins, begins + rng.choice([1, 30, 3 * 24, 10 * 24]) * HOUR
+        yield begins, begins + hours * HOUR
 
 
 def _instant(rng: random.Random) -> int:

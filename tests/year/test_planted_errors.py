@@ -43,11 +43,7 @@ ERRORS = (
     Edit(CALENDAR, "zone = zoneinfo.ZoneInfo(time_zone)", 'zone = zoneinfo.ZoneInfo("UTC")'),
     Edit(CALENDAR, ".replace(tzinfo=zone).astimezone", ".replace(tzinfo=zone, fold=1).astimezone"),
     Edit(CALENDAR, "relativedelta(months=3)", "relativedelta(days=90)"),
-    Edit(
-        "billing/services/renewing.py",
-        "            moving.anchor(subscription, at=subscription.period_ends_at)\n",
-        "            pass\n",
-    ),
+    Edit(CHARGING, "        moving.anchor(subscription, at=subscription.period_ends_at)\n", "        pass\n"),
     Edit("billing/services/features.py", "-(-max(used - limit, 0) // self.per)", "max(used - limit, 0) // self.per"),
     Edit("billing/services/canceling.py", "    lines = metering.close_period(subscription)\n", "    lines = []\n"),
     Edit(
