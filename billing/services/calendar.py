@@ -3,6 +3,7 @@
 import datetime
 import functools
 import zoneinfo
+from fractions import Fraction
 
 from dateutil.relativedelta import relativedelta
 
@@ -15,8 +16,15 @@ _LENGTHS = {
     Cycle.QUARTER: relativedelta(months=3),
     Cycle.YEAR: relativedelta(years=1),
 }
-DAYS = {Cycle.DAY: 1, Cycle.WEEK: 7, Cycle.MONTH: 30, Cycle.QUARTER: 91, Cycle.YEAR: 365}
-"""Roughly, to tell which of two plans costs more in the same time."""
+_YEAR_DAYS = Fraction(146_097, 400)
+DAYS = {
+    Cycle.DAY: Fraction(1),
+    Cycle.WEEK: Fraction(7),
+    Cycle.MONTH: _YEAR_DAYS / 12,
+    Cycle.QUARTER: _YEAR_DAYS / 4,
+    Cycle.YEAR: _YEAR_DAYS,
+}
+"""In the long run, to tell which of two plans costs more in the same time."""
 
 
 _NO_PLACES = frozenset({"Factory", "localtime", "posixrules"})

@@ -100,7 +100,7 @@ def _default_when(subscription: Subscription, version: PlanVersion) -> When:
 
 
 def _per_day(version: PlanVersion) -> Fraction:
-    return Fraction(version.amount, calendar.DAYS[Cycle(version.cycle)])
+    return Fraction(version.amount) / calendar.DAYS[Cycle(version.cycle)]
 
 
 def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Principal, reason: str) -> None:

@@ -124,9 +124,10 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
 
 
 def _charged_line(subscription: Subscription) -> InvoiceLine | None:
-    """What was charged for the plan until the end of the period, most recently."""
+    """What was charged for the plan until the end of the period, most recently; not what a period before used."""
     lines = InvoiceLine.objects.filter(
         invoice__subscription_invoice__subscription=subscription,
+        starts_at__gte=subscription.period_starts_at,
         ends_at=subscription.period_ends_at,
         reverses=None,
     )

@@ -182,6 +182,26 @@ def test_what_was_paid_is_credited_though_what_is_open_is_voided() -> None:
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
 
 
+def test_a_period_that_has_ended_has_nothing_to_credit() -> None:
+    """Though nobody has renewed it yet."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at)
+    assert cancel(subscription, credit_unused=True).status == "canceled"
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000]
+
+
+def test_what_nobody_owes_is_not_credited() -> None:
+    """A pending one just ends; of one that is past due what is voided is gone, not owed against credit."""
+    pending, overdue = make_subscription(terms=None), make_active()
+    cancel(pending, credit_unused=True)
+    go_to(overdue.period_ends_at)
+    renew()
+    settle(overdue, HARD)
+    cancel(overdue, credit_unused=True, void_open_invoices=True)
+    assert [invoice.status for invoice in invoices_of(pending)] == ["void"]
+    assert [invoice.status for invoice in invoices_of(overdue)] == ["paid", "void"]
+
+
 def test_a_trial_ends_without_owing_anything() -> None:
     """Now, or when it would have become a paid one."""
     plan = make_plan(trial_days=14)

@@ -3,10 +3,11 @@
 import datetime
 
 import pytest
+import time_machine
 
 from billing import services
-from billing.models import Plan, Subscription
-from billing.services import When
+from billing.models import Cycle, Plan, Subscription
+from billing.services import When, calendar
 from billing.tests.factories import (
     VISA,
     again,
@@ -20,7 +21,9 @@ from billing.tests.factories import (
     renew,
     settle,
 )
+from config.kernel import clock
 from config.kernel.errors import Conflict, ForbiddenTransition
+from config.test_clock.services import advance
 from invoices.tests.factories import MERCHANT_KEY
 from payments.tests.factories import make_payment
 
@@ -122,6 +125,51 @@ def test_in_a_trial_the_plan_changes_at_once_and_costs_nothing() -> None:
     changed = change(subscription, make_plan(3000, name="Pro"))
     assert (changed.status, changed.period_ends_at) == ("trialing", subscription.period_ends_at)
     assert (changed.plan_version.amount, invoices_of(subscription)) == (3000, [])
+
+
+def test_a_change_when_the_trial_ends_is_what_its_first_period_costs() -> None:
+    """Not the plan that was tried; and the one that is free needs nothing to pay with."""
+    subscription, other = make_trial(terms=VISA), make_trial()
+    change(subscription, make_plan(20_000, cycle="year", name="Yearly"), When.PERIOD_END)
+    change(other, make_plan(0, name="Free"), When.PERIOD_END)
+    go_to(subscription.period_ends_at + datetime.timedelta(seconds=1))
+    renew()
+    converted = settle(subscription)
+    assert lines_of(subscription) == [("Yearly", 20_000)]
+    assert (converted.period, converted.period_starts_at) == (1, subscription.trial_ends_at)
+    assert converted.period_ends_at - converted.period_starts_at >= datetime.timedelta(days=365)
+    assert [(again(other).status, *lines_of(other))] == [("active", ("Free", 0))]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "amount", "begins_now"),
+    [("year", 1201, True), ("year", 1200, False), ("quarter", 301, True), ("quarter", 300, False), ("week", 22, False)],
+)
+def test_a_change_of_cycle_is_an_upgrade_where_it_costs_more_in_the_same_time(
+    cycle: str, amount: int, begins_now: bool
+) -> None:
+    """Twelve months are a year, and three a quarter: 100 a month is 1,200 a year."""
+    subscription = make_active(make_plan(100))
+    changed = change(subscription, make_plan(amount, cycle=cycle, name="Other"))
+    assert (changed.plan_version.amount == amount, changed.next_plan_version is None) == (begins_now, begins_now)
+
+
+def test_what_a_period_before_used_over_its_limit_is_not_credited() -> None:
+    """A year that becomes a month may end to the microsecond when it would have; the month is what is taken back."""
+    calls = {"calls": {"limit": 0, "overage": {"unit_amount": 7}}}
+    with time_machine.travel(clock.wall(), tick=False):
+        subscription = make_active(make_plan(120_000, cycle="year", features=calls))
+        services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=3, key=None)
+        months = calendar.boundary(
+            anchored_at=subscription.anchored_at, cycle=Cycle.MONTH, cycles=11, time_zone=subscription.time_zone
+        )
+        advance(by=months - clock.now())
+        assert change(subscription, make_plan(1000, name="Monthly"), When.NOW).period_ends_at == (
+            subscription.period_ends_at
+        )
+        settle(subscription)
+        change(subscription, make_plan(3000, name="Pro"))
+        assert lines_of(subscription) == [("Not used: Monthly", -1000), ("Pro", 3000)]
 
 
 def test_a_change_that_is_to_come_can_be_taken_back() -> None:

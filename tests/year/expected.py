@@ -1,0 +1,379 @@
+"""What a year has to come to, by the rules of design.md §2 and nothing else: integers, and no code of ours.
+
+A customer is taken through the year from one happening to the next. Times are microseconds of Unix time; the only
+zones and calendars are those of the standard library.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tests.year.calendars import DAY, HOUR, boundary
+from tests.year.scripts import ENDS, Act, Decline, Meter, Script, Year
+
+RETRY_DAYS = (1, 2, 3)
+"""After each decline the card is tried again so much later."""
+PENDING_DAYS = 1
+"""So long a first invoice may stay unpaid."""
+PER_2800_YEARS = {"day": 7 * 146_097, "week": 146_097, "month": 33_600, "quarter": 11_200, "year": 2_800}
+"""How often a cycle comes in 2,800 years: 400 of the calendar, seven times, so that weeks come out even."""
+NEVER = ENDS * 2
+
+
+class Line(NamedTuple):
+    """`takes_back` is amount, begin and end of the line that a credit reverses."""
+
+    kind: str
+    amount: int
+    starts_at: int | None = None
+    ends_at: int | None = None
+    takes_back: tuple[int, int, int] | None = None
+
+
+@dataclasses.dataclass
+class Bill:
+    """An invoice. `period` is None for what a change or an end within a period costs."""
+
+    period: int | None
+    lines: tuple[Line, ...]
+    amount: int
+    credited: int
+    status: str = "paid"
+
+
+class Price(NamedTuple):
+    """What somebody who chooses an offer at some time gets, for as long as it is kept."""
+
+    offer: str
+    version: int
+    amount: int
+    cycle: str
+    trial_days: int
+    meter: Meter | None
+
+
+@dataclasses.dataclass
+class Life:
+    """One subscription."""
+
+    family: str
+    zone: str
+    price: Price
+    status: str
+    period: int
+    anchor: int
+    starts_at: int
+    ends_at: int
+    expires_at: int = NEVER
+    cycles: int = 0
+    can_pay: bool = True
+    following: Price | None = None
+    is_leaving: bool = False
+    voids: bool = False
+    used: Counter[int] = dataclasses.field(default_factory=Counter)
+    """Of the metered feature, by period."""
+    charged: Line | None = None
+    bills: list[Bill] = dataclasses.field(default_factory=list)
+    unpaid: dict[int, int] = dataclasses.field(default_factory=dict)
+    """When somebody pays after all, by the place of the bill."""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.status in ("canceled", "expired")
+
+    @property
+    def is_past_due(self) -> bool:
+        return bool(self.unpaid)
+
+    def due_at(self) -> int:
+        """When something happens by itself."""
+        return NEVER if self.has_ended else self.expires_at if self.status == "pending" else self.ends_at
+
+
+def half_even(amount: int, part: int, whole: int) -> int:
+    """`amount` for `part` of `whole`, rounded once."""
+    assert 0 <= part <= whole
+    quotient, left = divmod(amount * part, whole)
+    return quotient + (2 * left > whole or (2 * left == whole and quotient % 2))
+
+
+def rest_of(amount: int, starts_at: int, at: int, ends_at: int) -> int:
+    """What of an amount for a time is left once the part before `at` is rounded."""
+    return amount - half_even(amount, at - starts_at, ends_at - starts_at)
+
+
+def costs_more(one: Price, other: Price) -> bool:
+    """In the same time, in the long run."""
+    return one.amount * PER_2800_YEARS[one.cycle] > other.amount * PER_2800_YEARS[other.cycle]
+
+
+class Customer:
+    """One script, played by the rules. `told` is how each act ended; `credit` what is the customer's in the end."""
+
+    def __init__(self, year: Year, script: Script) -> None:
+        self._year, self._script = year, script
+        self.lives: list[Life] = []
+        self.told: list[str] = []
+        self.credit: Counter[str] = Counter()
+        self._asked: Counter[str] = Counter()
+        self._trials: set[str] = set()
+
+    def live(self) -> Customer:
+        """From the first act to the end of the year."""
+        acts = [act for act in self._script.acts if act.at < ENDS]
+        while True:
+            at, rank, *_, life = min(
+                [(acts[0].at if acts else NEVER, 3, 0, 0, None), *self._happenings()], key=lambda each: each[:4]
+            )
+            if at >= ENDS:
+                return self
+            if life is None:
+                self.told.append(self._act(acts.pop(0)))
+            elif rank == 0:
+                self._advance(life, at)
+            else:
+                self._paid(life, at)
+
+    def _happenings(self) -> Iterator[tuple[int, int, int, int, Life | None]]:
+        """What the worker does, what was due first before the rest; then who pays after all."""
+        for number, life in enumerate(self.lives):
+            due_at = life.due_at()
+            if due_at < ENDS:
+                yield self._worker_comes(due_at), 0, due_at, number, life
+            for paid_at in life.unpaid.values():
+                yield paid_at, 1, 0, number, life
+
+    def _worker_comes(self, at: int) -> int:
+        """At full hours, but for outages."""
+        hour = full_hour(at)
+        while self._year.is_out(hour):
+            hour += HOUR
+        return hour
+
+    def _advance(self, life: Life, at: int) -> None:
+        if life.status == "pending":
+            self._void(life)
+            life.status = "expired"
+        elif life.is_leaving:
+            self._end(life, at)
+        elif life.period == 0 and not life.can_pay and (life.following or life.price).amount:
+            life.status = "expired"
+        else:
+            self._next_period(life, at)
+
+    def _next_period(self, life: Life, at: int) -> None:
+        over = self._over(life)
+        self._turn(life)
+        self._bill(life, at, [life.charged, *over], period=life.period)
+        if life.status == "trialing":
+            life.status = "active"
+
+    def _turn(self, life: Life) -> None:
+        """To what follows the period."""
+        following = life.following or life.price
+        if life.period == 0 or following.cycle != life.price.cycle:
+            life.anchor, life.cycles = life.ends_at, -1
+        life.price, life.following = following, None
+        self._enter(life)
+
+    def _enter(self, life: Life) -> None:
+        life.period, life.cycles = life.period + 1, life.cycles + 1
+        life.starts_at = boundary(life.anchor, life.price.cycle, life.cycles, life.zone)
+        life.ends_at = boundary(life.anchor, life.price.cycle, life.cycles + 1, life.zone)
+        life.charged = Line("plan", life.price.amount, life.starts_at, life.ends_at)
+
+    def _over(self, life: Life) -> list[Line]:
+        meter, used = life.price.meter, life.used[life.period]
+        if meter is None or not life.period or used <= meter.limit:
+            return []
+        units = (used - meter.limit + meter.per - 1) // meter.per
+        return [Line("overage", units * meter.unit_amount, life.starts_at, life.ends_at)]
+
+    def _unused(self, life: Life, at: int) -> list[Line]:
+        charged = life.charged
+        if charged is None or at >= life.ends_at:
+            return []
+        assert charged.starts_at is not None
+        rest = rest_of(charged.amount, charged.starts_at, at, life.ends_at)
+        takes_back = (charged.amount, charged.starts_at, life.ends_at)
+        return [Line("credit", -rest, at, life.ends_at, takes_back)] if rest else []
+
+    def _bill(self, life: Life, at: int, lines: list[Line | None], *, period: int | None) -> None:
+        """Credit pays first; what is left is asked of the card."""
+        currency = self._year.offers[life.price.offer].currency
+        present = [line for line in lines if line is not None]
+        amount = sum(line.amount for line in present)
+        if amount < 0:
+            present.append(Line("carried", -amount))
+            self.credit[currency] -= amount
+            amount = credited = 0
+        else:
+            credited = min(self.credit[currency], amount)
+            self.credit[currency] -= credited
+        bill = Bill(period, tuple(sorted(present, key=repr)), amount, credited)
+        life.bills.append(bill)
+        if amount > credited:
+            self._ask(life, bill, at)
+
+    def _ask(self, life: Life, bill: Bill, at: int) -> None:
+        decline = self._script.declines.get((life.family, self._asked[life.family]))
+        self._asked[life.family] += 1
+        if decline is not None:
+            bill.status = "owed"
+            life.unpaid[len(life.bills) - 1] = recovery(decline, at)
+
+    def _paid(self, life: Life, at: int) -> None:
+        for place in [place for place, paid_at in life.unpaid.items() if paid_at <= at]:
+            life.bills[place].status = "paid"
+            del life.unpaid[place]
+        if life.status == "pending":
+            life.status = "active"
+
+    def _void(self, life: Life) -> None:
+        """What is owed is owed no more; the credit that had paid a part of it is the customer's again."""
+        currency = self._year.offers[life.price.offer].currency
+        for place in life.unpaid:
+            life.bills[place].status = "void"
+            self.credit[currency] += life.bills[place].credited
+            life.bills[place].credited = 0
+        life.unpaid.clear()
+
+    def _end(self, life: Life, at: int, *, credit_unused: bool = False) -> None:
+        """What was used over a limit is billed, unless nobody is to owe anything."""
+        lines = [] if life.voids else self._over(life)
+        if life.voids:
+            self._void(life)
+        if credit_unused:
+            lines += self._unused(life, at)
+        if lines:
+            self._bill(life, at, [*lines], period=None)
+        life.status = "canceled"
+
+    def _act(self, act: Act) -> str:
+        life = next((each for each in reversed(self.lives) if each.family == act.family), None)
+        if act.what in ("subscribe", "trial"):
+            return self._begin(act, life)
+        if life is None:
+            return "nobody"
+        return {"change": self._change, "cancel": self._cancel, "reactivate": self._reactivate, "use": self._use}[
+            act.what
+        ](life, act)
+
+    def _begin(self, act: Act, earlier: Life | None) -> str:
+        if earlier is not None and not earlier.has_ended:
+            return "already_subscribed"
+        if act.what == "trial" and act.family in self._trials:
+            return "trial_used"
+        price = self._price(act.offer, act.at)
+        life = Life(act.family, self._script.zone, price, "", 0, act.at, act.at, act.at, can_pay=act.can_pay)
+        self.lives.append(life)
+        if act.what == "trial":
+            self._trials.add(act.family)
+            life.status, life.ends_at = "trialing", act.at + price.trial_days * DAY
+            return "done"
+        life.cycles = -1
+        self._enter(life)
+        self._bill(life, act.at, [life.charged], period=1)
+        life.status = "pending" if life.unpaid else "active"
+        life.expires_at = act.at + PENDING_DAYS * DAY
+        return "done"
+
+    def _price(self, offer: str, at: int) -> Price:
+        """The latest there was then."""
+        amounts = [self._year.offers[offer].amount]
+        amounts += [each.amount for each in self._year.repricings if each.offer == offer and each.at <= at]
+        versions = [amount for place, amount in enumerate(amounts) if place == 0 or amount != amounts[place - 1]]
+        terms = self._year.offers[offer]
+        return Price(offer, len(versions), versions[-1], terms.cycle, terms.trial_days, terms.meter)
+
+    def _change(self, life: Life, act: Act) -> str:
+        if life.status not in ("trialing", "active") or life.is_past_due:
+            return "forbidden_transition"
+        price = self._price(act.offer, act.at)
+        if price == (life.following or life.price):
+            return "same_plan"
+        if price == life.price:
+            life.following = None
+            return "done"
+        is_now = act.when == "now" if act.when else costs_more(price, life.price) or life.period == 0
+        if not is_now:
+            life.following = price
+        elif life.period == 0:
+            life.price, life.following = price, None
+        elif act.at >= life.ends_at:
+            return "renewal_under_way"
+        else:
+            self._change_now(life, price, act.at)
+        return "done"
+
+    def _change_now(self, life: Life, price: Price, at: int) -> None:
+        unused = self._unused(life, at)
+        if price.cycle == life.price.cycle:
+            life.price, life.following = price, None
+            life.charged = Line("plan", rest_of(price.amount, life.starts_at, at, life.ends_at), at, life.ends_at)
+            self._bill(life, at, [*unused, life.charged], period=None)
+            return
+        over = self._over(life)
+        life.price, life.following = price, None
+        life.anchor, life.cycles = at, -1
+        self._enter(life)
+        self._bill(life, at, [*unused, life.charged, *over], period=life.period)
+
+    def _cancel(self, life: Life, act: Act) -> str:
+        if life.has_ended:
+            return "forbidden_transition"
+        voids = act.void_open_invoices or life.status == "pending"
+        if act.when == "now" or life.status == "pending":
+            life.voids = voids
+            self._end(life, act.at, credit_unused=act.credit_unused and life.status != "pending")
+        elif life.is_leaving:
+            return "cancel_scheduled"
+        else:
+            life.is_leaving, life.voids = True, voids
+        return "done"
+
+    def _reactivate(self, life: Life, act: Act) -> str:
+        if life.has_ended:
+            return "forbidden_transition"
+        if not life.is_leaving:
+            return "cancel_not_scheduled"
+        life.is_leaving = life.voids = False
+        return "done"
+
+    def _use(self, life: Life, act: Act) -> str:
+        """In the period that the clock is in, though no worker has begun it; a trial's limit has no price."""
+        is_over = act.at >= life.ends_at
+        if life.status not in ("trialing", "active") or (is_over and life.is_leaving):
+            return "subscription_not_served"
+        now = dataclasses.replace(life)
+        while now.period and act.at >= now.ends_at:
+            self._turn(now)
+        meter = now.price.meter
+        if meter is None:
+            return "unknown_feature"
+        if now.period == 0 and life.used[0] + act.delta > meter.limit:
+            return "usage_limit_exceeded"
+        life.used[now.period] += act.delta
+        return "done"
+
+
+def full_hour(at: int) -> int:
+    """The first one from then on."""
+    return -(-at // HOUR) * HOUR
+
+
+def recovery(decline: Decline, at: int) -> int:
+    """When what was declined at first is paid: at a full hour by a retry, or whenever a person does it."""
+    if decline.by_hand_after:
+        return at + decline.by_hand_after
+    for days in RETRY_DAYS[: decline.times]:
+        at = full_hour(at + days * DAY)
+    return at
+
+
+def by_the_rules(year: Year) -> list[Customer]:
+    """Every customer's year."""
+    return [Customer(year, script).live() for script in year.scripts]
