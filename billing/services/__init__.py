@@ -18,6 +18,7 @@ from billing.services.api_keys import (
 from billing.services.canceling import (
     CancelScheduled,
     NotScheduled,
+    VoidedByCustomer,
     When,
     cancel_subscription,
     reactivate_subscription,
@@ -152,6 +153,7 @@ __all__ = [
     "UnknownFeature",
     "UsageLimitExceeded",
     "UsageTooLarge",
+    "VoidedByCustomer",
     "WeakPassword",
     "When",
     "WrongPassword",

@@ -8,7 +8,7 @@ from billing.services import charging, locks, metering, moving
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
-from config.kernel.errors import Conflict, ForbiddenTransition
+from config.kernel.errors import Conflict, FieldError, ForbiddenTransition, Invalid
 
 
 class When(enum.StrEnum):
@@ -20,6 +20,16 @@ class CancelScheduled(Conflict):
     """Subscription {subscription_id} is canceled when its period ends already."""
 
     code = "cancel_scheduled"
+
+
+class VoidedByCustomer(Invalid):
+    """Only the merchant lets somebody off what they owe."""
+
+    code = "not_for_customers"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.errors = (FieldError("void_open_invoices", self.code, self.detail),)
 
 
 class NotScheduled(Conflict):
@@ -42,8 +52,10 @@ def cancel_subscription(
 
     What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
     the period stays charged unless `credit_unused`, which credits it where nothing is owed. Raises
-    SubscriptionNotFound, CancelScheduled, and ForbiddenTransition once it has ended.
+    SubscriptionNotFound, CancelScheduled, VoidedByCustomer, and ForbiddenTransition once it has ended.
     """
+    if void_open_invoices and actor.kind == "customer":
+        raise VoidedByCustomer()
     subscription = locks.lock(subscription_id, actor)
     if subscription.ended_at is not None:
         raise ForbiddenTransition(

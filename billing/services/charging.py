@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 from collections.abc import Sequence
 
+from django.conf import settings
 from django.db.models import QuerySet
 
 from billing.models import Subscription, SubscriptionInvoice
@@ -12,11 +13,14 @@ from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db, money
 from config.kernel.errors import Invalid
+from config.kernel.fields import by_id
 from invoices import services as invoices
 from invoices.models import Invoice, InvoiceLine
 from invoices.services import Line, NewInvoice, RetryPolicy
 from invoices.states import InvoiceStatus
 from payments import services as payments
+from payments.models import Payment, PaymentMethod
+from payments.providers import registry
 from payments.services import PaymentTerms
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
@@ -146,8 +150,8 @@ def split_by_time(
 def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
     """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due.
 
-    One that is pending just stays so without anything to pay with. Raises what `payments.request_payment` says of a
-    payment method that cannot be used for it.
+    So does one that a person settles: the days of grace are how long that may take. One that is pending just stays so.
+    Raises what `payments.request_payment` says of a payment method that cannot be used for it.
     """
     if invoice.status == InvoiceStatus.PAID:
         return
@@ -155,8 +159,10 @@ def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, re
     terms = terms_of(subscription)
     if terms is not None:
         try:
-            payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
-            return
+            payment = payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
+            if payment.provider not in _settled_by_hand():
+                return
+            obstacle = "somebody has to confirm the payment"
         except Invalid as error:
             if subscription.status == SubscriptionStatus.PENDING:
                 raise
@@ -166,11 +172,27 @@ def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, re
 
 
 def terms_of(subscription: Subscription) -> PaymentTerms | None:
-    """Its own payment method, else the customer's default; None without either."""
-    if subscription.payment_method or subscription.provider:
-        return PaymentTerms(provider=subscription.provider, payment_method=subscription.payment_method)
+    """Its own payment method, else, or once that is detached, the customer's default; None without either."""
+    own = PaymentTerms(provider=subscription.provider, payment_method=subscription.payment_method)
+    if own != PaymentTerms() and not _is_detached(own.payment_method):
+        return own
     method = payments.default_payment_method(subscription.customer_id)
     return None if method is None else PaymentTerms(provider=method.provider, payment_method=method.id)
+
+
+def _is_detached(payment_method: str) -> bool:
+    method = by_id(PaymentMethod.objects.all(), payment_method)
+    return method is not None and not method.is_attached
+
+
+def _settled_by_hand() -> list[str]:
+    return [name for name in settings.PROVIDERS if not registry.get(name).settles_itself]
+
+
+def waits_for_a_person(subscription: Subscription) -> bool:
+    """Whether a payment of its invoices is under way that nobody but a person ends."""
+    live = Payment.objects.filter(live_invoice__subscription_invoice__subscription=subscription)
+    return live.filter(provider__in=_settled_by_hand()).exists()
 
 
 def overdue(subscription: Subscription) -> bool:

@@ -148,9 +148,10 @@ def _expire_unpaid(subscription: Subscription, actor: Principal, reason: str) ->
 
 
 def _end_grace(subscription: Subscription, actor: Principal, reason: str) -> None:
+    """A payment that is under way at a provider is waited for; one that a person has to confirm is not."""
     version = subscription.plan_version
     reason = reason or f"not paid within {version.grace_days} days"
-    if charging.owed(subscription) is None:
+    if charging.owed(subscription) is None and not charging.waits_for_a_person(subscription):
         _wait(subscription)
     elif version.after_grace == AfterGrace.CANCEL:
         canceling.end_now(subscription, actor=actor, reason=reason)

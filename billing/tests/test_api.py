@@ -221,3 +221,13 @@ def test_the_list_is_filtered(api: ApiConsumer) -> None:
     }
     for query, ids in found.items():
         assert [each["id"] for each in api.get(f"subscriptions{query}").json()["data"]] == ids
+
+
+def test_a_payment_method_brings_its_own_provider(api: ApiConsumer, settings: Any) -> None:
+    """A token is one of the default provider's; a method is of whoever issued it."""
+    settings.DEFAULT_PROVIDER = "manual"
+    customer = make_customer()
+    body = {"plan": make_plan().id, "customer": customer.id, "payment_method": make_method(customer).id}
+    created = api.post("subscriptions", body)
+    assert created.status_code == 201
+    assert Payment.objects.get().provider == "simulated"

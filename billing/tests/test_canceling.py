@@ -22,6 +22,7 @@ from billing.tests.factories import (
     renew,
     settle,
 )
+from config.api import principals
 from config.kernel import clock
 from config.kernel.errors import ForbiddenTransition
 from invoices import services as invoices
@@ -29,10 +30,10 @@ from invoices.models import Customer
 from invoices.tests.factories import MERCHANT_KEY
 from outbox import services as outbox
 from payments import services as payments
-from payments.models import Refund
+from payments.models import Payment, Refund
 from payments.providers.base import Outcome
 from payments.services import PaymentTerms
-from payments.tests.factories import HARD, SOFT, captured, make_key, tell_payment
+from payments.tests.factories import HARD, SOFT, captured, make_key, tell_dispute, tell_payment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -299,3 +300,25 @@ def test_canceled_with_void_after_an_unpaid_upgrade_nothing_is_owed() -> None:
     settle(subscription, HARD)
     cancel(subscription, void_open_invoices=True)
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "void", "void"]
+
+
+def test_a_lost_dispute_is_not_credited_too() -> None:
+    """The bank gave it back already."""
+    subscription = make_active()
+    [payment] = Payment.objects.all()
+    tell_dispute(payment, "opened")
+    tell_dispute(payment, "lost")
+    services.cancel_subscription(actor=MERCHANT_KEY, subscription_id=subscription.id, credit_unused=True)
+    assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 0
+
+
+def test_customers_cannot_let_themselves_off_overage() -> None:
+    """Only the merchant voids."""
+    plan = make_plan(features={"calls": {"limit": 10, "overage": {"unit_amount": 5}}})
+    subscription = make_active(plan)
+    services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=1000, key=None)
+    ada = principals.customer(subscription.customer_id)
+    with pytest.raises(services.VoidedByCustomer):
+        services.cancel_subscription(actor=ada, subscription_id=subscription.id, void_open_invoices=True)
+    services.cancel_subscription(actor=ada, subscription_id=subscription.id)
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 4950]

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from billing import services
-from billing.models import SubscriptionInvoice
+from billing.models import Subscription, SubscriptionInvoice
 from billing.services import renewing
 from billing.services.renewing import Step
 from billing.tests.factories import (
@@ -18,19 +18,22 @@ from billing.tests.factories import (
     invoices_of,
     live_payments,
     make_active,
+    make_customer,
     make_plan,
     make_subscription,
     make_trial,
     renew,
     settle,
 )
+from config.api import principals
 from config.kernel import clock
 from invoices import services as invoices
 from invoices.tests.factories import MERCHANT_KEY
 from outbox import services as outbox
 from payments import services as payments
+from payments.models import Receipt, Refund
 from payments.services import PaymentTerms
-from payments.tests.factories import HARD, SOFT, captured, tell_payment
+from payments.tests.factories import HARD, SOFT, captured, make_key, make_method, tell_payment
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -186,3 +189,79 @@ def test_while_a_retry_is_under_way_it_is_still_past_due() -> None:
     tell_payment(by_invoice[later.id], captured(by_invoice[later.id]))
     outbox.drain()
     assert again(subscription).status == "past_due"
+
+
+def partly_paid() -> Subscription:
+    """Staff has applied 400 of 1000 to the first invoice."""
+    subscription = make_subscription()
+    [payment] = live_payments(subscription)
+    tell_payment(payment, SOFT)
+    tell_payment(payment, captured(payment, amount=400))
+    payments.dispose_receipt(
+        actor=MERCHANT_KEY,
+        receipt_id=Receipt.objects.get().id,
+        disposition=payments.Disposition("apply"),
+        reason="half of it",
+    )
+    outbox.drain()
+    assert invoices_of(subscription)[0].amount_due == 600
+    return subscription
+
+
+def test_what_paid_a_part_goes_back_when_it_expires() -> None:
+    """It never began."""
+    subscription = partly_paid()
+    go_to(subscription.created_at + datetime.timedelta(days=1))
+    renew()
+    assert again(subscription).status == "expired"
+    assert [refund.amount for refund in Refund.objects.all()] == [400]
+
+
+def test_with_a_bank_transfer_that_never_comes_it_is_not_served_for_ever() -> None:
+    """The days of grace are over some day."""
+    subscription = make_active()
+    services.change_payment_method(
+        actor=principals.customer(subscription.customer_id),
+        subscription_id=subscription.id,
+        terms=PaymentTerms(provider="manual"),
+    )
+    go_to(subscription.period_ends_at)
+    renew()
+    assert again(subscription).status == "past_due"
+    go_to(clock.now() + datetime.timedelta(days=7))
+    renew()
+    assert again(subscription).status == "unpaid"
+    [payment] = live_payments(subscription)
+    payments.confirm_payment(actor=MERCHANT_KEY, payment_id=payment.id, reference="bank-1")
+    outbox.drain()
+    assert again(subscription).status == "active"
+
+
+def test_a_payment_by_hand_does_not_stop_the_days_of_grace() -> None:
+    """Past due, and paid with a bank transfer that never comes."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at)
+    renew()
+    settle(subscription, HARD)
+    services.pay_subscription(
+        actor=principals.customer(subscription.customer_id),
+        subscription_id=subscription.id,
+        terms=PaymentTerms(provider="manual"),
+        key=make_key(),
+    )
+    go_to(clock.now() + datetime.timedelta(days=20))
+    renew()
+    assert again(subscription).status == "unpaid"
+
+
+def test_once_its_own_method_is_detached_the_default_pays() -> None:
+    """As it does for what is tried again."""
+    customer = make_customer()
+    own = make_method(customer)
+    subscription = settle(make_subscription(customer=customer, terms=PaymentTerms(payment_method=own.id)))
+    make_method(customer, token="tok_mastercard", default=True)
+    payments.detach_payment_method(actor=MERCHANT_KEY, method_id=own.id)
+    go_to(subscription.period_ends_at)
+    renew()
+    assert again(subscription).status == "active"
+    assert len(live_payments(subscription)) == 1

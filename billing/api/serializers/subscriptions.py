@@ -10,6 +10,7 @@ from billing.models import Subscription
 from billing.services import NewSubscription, When
 from config.api.fields import InputSerializer, MetadataField
 from config.api.shared_fields import OutputSerializer
+from config.kernel.ids import with_prefix
 from invoices.api.serializers import InvoiceSummarySerializer
 from invoices.models import Invoice
 from outbox.api.serializers import EventSerializer
@@ -52,12 +53,12 @@ class SubscriptionInput(InputSerializer):
 
 
 def terms_of(data: dict[str, Any]) -> PaymentTerms | None:
-    """How to pay, where it is said; a payment method without a provider is one of the default's."""
+    """How to pay, where it is said. A token without a provider is one of the default's; a method brings its own."""
     if "payment_method" not in data and "provider" not in data:
         return None
-    return PaymentTerms(
-        provider=data.get("provider", settings.DEFAULT_PROVIDER), payment_method=data.get("payment_method", "")
-    )
+    method = data.get("payment_method", "")
+    provider = "" if with_prefix("pm", [method]) else settings.DEFAULT_PROVIDER
+    return PaymentTerms(provider=data.get("provider", provider), payment_method=method)
 
 
 @extend_schema_serializer(
@@ -100,9 +101,10 @@ class SubscriptionChanges(InputSerializer):
 
 
 class CancelSubscriptionInput(InputSerializer):
-    """POST /subscriptions/{id}/cancel. What is owed stays owed unless `void_open_invoices`.
+    """POST /subscriptions/{id}/cancel. What is owed stays owed unless the merchant says `void_open_invoices`.
 
-    `credit_unused` credits what was paid for the rest of the period to the customer, where it ends now.
+    `credit_unused` credits what was paid for the rest of the period to the customer, where it ends now and nothing is
+    owed.
     """
 
     when = serializers.ChoiceField(choices=[each.value for each in When], required=False, default=When.NOW.value)
