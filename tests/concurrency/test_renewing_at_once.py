@@ -125,7 +125,8 @@ def test_renewing_against_canceling(rounds: int, when: services.When) -> None:
     for _ in range(rounds):
         [subscription] = make_due(1)
         cancel = partial(services.cancel_subscription, actor=MERCHANT_KEY, subscription_id=subscription.id, when=when)
-        all_at_once([services.renew_due, cancel, services.renew_due])
+        together: list[Callable[[], object]] = [services.renew_due, cancel, services.renew_due]
+        all_at_once(together)
         services.renew_due()
         settled = settle(subscription)
         assert settled.ended_at is not None or settled.cancels_at_period_end
@@ -200,7 +201,8 @@ def test_hearing_of_the_money_against_canceling(rounds: int) -> None:
         [payment] = live_payments(subscription)
         cancel = partial(services.cancel_subscription, actor=MERCHANT_KEY, subscription_id=subscription.id)
         tell_payment(payment, captured(payment))
-        all_at_once([outbox.drain, cancel, outbox.drain])
+        together: list[Callable[[], object]] = [outbox.drain, cancel, outbox.drain]
+        all_at_once(together)
         outbox.drain()
         assert again(subscription).status == "canceled"
         told = OutboxEvent.objects.filter(aggregate_id=subscription.id, type="subscription.canceled")

@@ -19,16 +19,18 @@ from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
-BILLING = (User, Session, Mail, Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord)
-INVOICES = (Customer, CreditEntry, Entry, Invoice, InvoiceLine)
-PAYMENTS = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
+Models = tuple[type[Any], ...]
+
+BILLING: Models = (User, Session, Mail, Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord)
+INVOICES: Models = (Customer, CreditEntry, Entry, Invoice, InvoiceLine)
+PAYMENTS: Models = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
 Row = dict[str, Any]
 
 
 def rows() -> dict[str, list[Row]]:
     """The rows of each table, by its model's name."""
     return {
-        model.__name__: list(model.objects.order_by("pk").values())
+        model.__name__: list(model._default_manager.order_by("pk").values())
         for model in (*BILLING, *INVOICES, *PAYMENTS, OutboxEvent, ProviderEvent)
     }
 
