@@ -114,7 +114,7 @@ def unused(subscription: Subscription, *, now: datetime.datetime, only_paid: boo
         return []
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
-    _, rest = split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
+    _, rest = split_by_time(charged.amount, charged.starts_at, min(now, charged.ends_at), charged.ends_at)
     if not rest:
         return []
     description = f"Not used: {charged.description}"

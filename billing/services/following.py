@@ -43,7 +43,7 @@ def _follow_declined(subscription: Subscription) -> None:
 
 
 def _follow_ended(subscription: Subscription, *, invoice_id: str) -> None:
-    """A payment was still under way when it ended. Where nobody was to owe anything, its money goes back."""
+    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid it goes back."""
     if not subscription.voids_open_invoices:
         return
     reason = "the subscription was canceled before"
@@ -51,3 +51,12 @@ def _follow_ended(subscription: Subscription, *, invoice_id: str) -> None:
     invoice = invoices.lock_invoice(invoice_id)
     if invoice.paid_at is not None and subscription.ended_at is not None and invoice.paid_at >= subscription.ended_at:
         payments.refund_whole(invoice=invoice, actor=ACTOR, reason=reason)
+        if invoice.amount_credited:
+            invoices.give_credit(
+                customer=subscription.customer,
+                amount=invoice.amount_credited,
+                currency=invoice.currency,
+                actor=ACTOR,
+                reason=reason,
+                invoice=invoice,
+            )

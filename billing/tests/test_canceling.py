@@ -15,6 +15,7 @@ from billing.tests.factories import (
     invoices_of,
     live_payments,
     make_active,
+    make_customer,
     make_plan,
     make_subscription,
     make_trial,
@@ -26,7 +27,7 @@ from invoices import services as invoices
 from invoices.tests.factories import MERCHANT_KEY
 from payments.models import Refund
 from payments.services import PaymentTerms
-from payments.tests.factories import HARD, SOFT
+from payments.tests.factories import HARD, SOFT, make_key
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -96,6 +97,24 @@ def test_what_is_owed_stays_owed_unless_it_is_voided(void_open_invoices: bool, s
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", status]
 
 
+def test_paying_what_is_owed_after_the_end_changes_nothing_else() -> None:
+    """Its log has ended: what would be paid later, and with what, is of no interest."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at)
+    renew()
+    settle(subscription, HARD)
+    cancel(subscription)
+    services.pay_subscription(
+        actor=MERCHANT_KEY,
+        subscription_id=subscription.id,
+        terms=PaymentTerms(payment_method="tok_amex"),
+        key=make_key(),
+    )
+    settle(subscription)
+    assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "paid"]
+    assert events_of(subscription)[-1] == "canceled"
+
+
 def test_a_pending_one_owes_nothing_once_canceled() -> None:
     """It was never served."""
     subscription = make_subscription(terms=None)
@@ -123,6 +142,18 @@ def test_money_that_arrives_for_what_was_canceled_before_it_began_goes_back() ->
     assert again(subscription).status == "canceled"
 
 
+def test_credit_that_had_paid_a_part_of_it_is_the_customer_s_again() -> None:
+    """As the money that has paid the rest."""
+    customer = make_customer()
+    granted = {"customer_id": customer.id, "amount": 300, "currency": "EUR", "reason": "sorry"}
+    invoices.grant_credit(actor=MERCHANT_KEY, key=None, **granted)
+    subscription = make_subscription(customer=customer)
+    cancel(subscription)
+    settle(subscription)
+    assert Refund.objects.get().amount == 700
+    assert invoices.credit_balance(customer=customer, currency="EUR") == 300
+
+
 def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     """Half of the period's price is the customer's credit."""
     subscription = make_active()
@@ -132,6 +163,14 @@ def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     lines = [line.amount for line in invoices_of(subscription)[-1].lines.order_by("position")]
     assert lines == [-500, 500]
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
+
+
+def test_where_the_renewal_is_late_there_is_nothing_left_to_credit() -> None:
+    """The period that was paid is over, and no other has been billed."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at + datetime.timedelta(days=1))
+    assert cancel(subscription, credit_unused=True).status == "canceled"
+    assert len(invoices_of(subscription)) == 1
 
 
 @pytest.mark.parametrize(("terms", "status"), [(None, "void"), (VISA, "paid")])
