@@ -64,6 +64,7 @@ from billing.services.paying import (
 from billing.services.plans import (
     DEFAULT_FAMILY,
     MAX_GRACE_DAYS,
+    MAX_PLAN_AMOUNT,
     MAX_TRIAL_DAYS,
     InvalidPlan,
     PlanInactive,
@@ -118,6 +119,7 @@ __all__ = [
     "DEFAULT_FAMILY",
     "MAX_DELTA",
     "MAX_GRACE_DAYS",
+    "MAX_PLAN_AMOUNT",
     "MAX_TRIAL_DAYS",
     "AlreadySubscribed",
     "ApiKeyAlreadyRevoked",

@@ -93,7 +93,7 @@ def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit
 
     What has paid one that never began goes back.
     """
-    lines = metering.close_period(subscription)
+    lines = metering.close_all(subscription)
     if subscription.voids_open_invoices:
         charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
         lines = []

@@ -21,6 +21,16 @@ def close_period(subscription: Subscription) -> list[Line]:
 
     A trial's limits have no price: nothing is ever used over them.
     """
+    return _close(subscription, _locked(subscription))
+
+
+def close_all(subscription: Subscription) -> list[Line]:
+    """Requires its lock. As `close_period`, and of what was used in periods that no renewal has reached."""
+    open_ones = UsageCounter.objects.select_for_update().filter(subscription=subscription, closed_at=None)
+    return _close(subscription, list(open_ones.order_by("period", "feature")))
+
+
+def _close(subscription: Subscription, counters: list[UsageCounter]) -> list[Line]:
     db.require_transaction()
     read = features.read(subscription.plan_version.features)
     metered = {name: each for name, each in read.items() if each.is_metered}
@@ -28,29 +38,30 @@ def close_period(subscription: Subscription) -> list[Line]:
         return []
     most = features.overage_amount(read, price=subscription.plan_version.amount)
     lines = []
-    for counter in _locked(subscription):
+    for counter in counters:
         counter.closed_at = clock.now()
         counter.save(update_fields=["closed_at"])
         feature = metered.get(counter.feature)
-        if feature is not None and subscription.period:
-            lines += _over(subscription, feature, counter.used, most)
+        if feature is not None and counter.period:
+            lines += _over(subscription, feature, counter, most)
     return lines
 
 
-def _over(subscription: Subscription, feature: Feature, used: int, most: int) -> list[Line]:
+def _over(subscription: Subscription, feature: Feature, counter: UsageCounter, most: int) -> list[Line]:
     """At most what an invoice takes: a change of plan may have made more of it overage than can be billed."""
     if feature.overage is None or feature.limit is None:
         return []
-    units = min(feature.overage.units(used, feature.limit), feature.overage.most_units(most))
+    units = min(feature.overage.units(counter.used, feature.limit), feature.overage.most_units(most))
     if not units:
         return []
+    is_current = counter.period == subscription.period
     return [
         Line(
             unit_amount=feature.overage.unit_amount,
             quantity=units,
-            description=f"{feature.name}: {used - feature.limit} over {feature.limit}",
-            starts_at=subscription.period_starts_at,
-            ends_at=subscription.period_ends_at,
+            description=f"{feature.name}: {counter.used - feature.limit} over {feature.limit}",
+            starts_at=subscription.period_starts_at if is_current else None,
+            ends_at=subscription.period_ends_at if is_current else None,
         )
     ]
 

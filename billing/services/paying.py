@@ -26,7 +26,8 @@ def pay_subscription(
 ) -> Created[Payment]:
     """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
-    Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what paying an invoice raises.
+    What it owes after its end can be paid too. Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
+    paying an invoice raises.
     """
     return find_earlier(Payment, key) or _pay(
         actor=actor, subscription_id=subscription_id, terms=terms, key=key, reason=reason
@@ -51,7 +52,8 @@ def _pay(
         raise NothingDue(subscription_id=subscription.id)
     locked = invoices.lock_invoice(invoice.id)
     payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key, reason=reason)
-    if terms.payment_method or terms.provider or payment.attached_method_id is None:
+    is_chosen = terms.payment_method or terms.provider or payment.attached_method_id is None
+    if is_chosen and subscription.ended_at is None:
         _remember(subscription, payment, actor=actor, reason=reason)
     return Created(payment, True)
 

@@ -19,6 +19,8 @@ from outbox import services as outbox
 
 DEFAULT_FAMILY = "default"
 """Of plans that name none: whoever has one of them can change to any other."""
+MAX_PLAN_AMOUNT = money.MAX_AMOUNT // 2
+"""So that what is used over the limits of one plan fits on an invoice beside the price of the next."""
 MAX_TRIAL_DAYS = 730
 MAX_GRACE_DAYS = 365
 
@@ -148,8 +150,8 @@ def _check(terms: PlanTerms) -> None:
 
 
 def _problems(terms: PlanTerms) -> Iterator[FieldError]:
-    if not 0 <= terms.amount <= money.MAX_AMOUNT:
-        yield FieldError("amount", "out_of_range", f"Send 0 to {money.MAX_AMOUNT} minor units.")
+    if not 0 <= terms.amount <= MAX_PLAN_AMOUNT:
+        yield FieldError("amount", "out_of_range", f"Send 0 to {MAX_PLAN_AMOUNT} minor units.")
     if terms.cycle not in Cycle.values:
         yield FieldError("cycle", "unknown_cycle", f"Choose one of {', '.join(Cycle.values)}.")
     if terms.after_grace not in AfterGrace.values:

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from billing import services
-from billing.models import Subscription
+from billing.models import Subscription, UsageCounter
 from billing.services import When
 from billing.tests.factories import (
     VISA,
@@ -122,6 +122,24 @@ def test_what_is_owed_stays_owed_unless_it_is_voided(void_open_invoices: bool, s
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", status]
 
 
+def test_paying_what_is_owed_after_the_end_changes_nothing_else() -> None:
+    """Its log has ended: what would be paid later, and with what, is of no interest."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at)
+    renew()
+    settle(subscription, HARD)
+    cancel(subscription)
+    services.pay_subscription(
+        actor=MERCHANT_KEY,
+        subscription_id=subscription.id,
+        terms=PaymentTerms(payment_method="tok_amex"),
+        key=make_key(),
+    )
+    settle(subscription)
+    assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "paid"]
+    assert events_of(subscription)[-1] == "canceled"
+
+
 def test_a_pending_one_owes_nothing_once_canceled() -> None:
     """It was never served."""
     subscription = make_subscription(terms=None)
@@ -149,6 +167,18 @@ def test_money_that_arrives_for_what_was_canceled_before_it_began_goes_back() ->
     assert again(subscription).status == "canceled"
 
 
+def test_credit_that_had_paid_a_part_of_it_is_the_customer_s_again() -> None:
+    """As the money that has paid the rest."""
+    customer = make_customer()
+    granted = {"customer_id": customer.id, "amount": 300, "currency": "EUR", "reason": "sorry"}
+    invoices.grant_credit(actor=MERCHANT_KEY, key=None, **granted)
+    subscription = make_subscription(customer=customer)
+    cancel(subscription)
+    settle(subscription)
+    assert Refund.objects.get().amount == 700
+    assert invoices.credit_balance(customer=customer, currency="EUR") == 300
+
+
 def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     """Half of the period's price is the customer's credit."""
     subscription = make_active()
@@ -158,6 +188,14 @@ def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     lines = [line.amount for line in invoices_of(subscription)[-1].lines.order_by("position")]
     assert lines == [-500, 500]
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
+
+
+def test_where_the_renewal_is_late_there_is_nothing_left_to_credit() -> None:
+    """The period that was paid is over, and no other has been billed."""
+    subscription = make_active()
+    go_to(subscription.period_ends_at + datetime.timedelta(days=1))
+    assert cancel(subscription, credit_unused=True).status == "canceled"
+    assert len(invoices_of(subscription)) == 1
 
 
 @pytest.mark.parametrize(("terms", "status"), [(None, "void"), (VISA, "paid")])
@@ -322,3 +360,14 @@ def test_customers_cannot_let_themselves_off_overage() -> None:
         services.cancel_subscription(actor=ada, subscription_id=subscription.id, void_open_invoices=True)
     services.cancel_subscription(actor=ada, subscription_id=subscription.id)
     assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 4950]
+
+
+def test_what_is_used_in_a_late_period_is_billed_when_it_is_canceled() -> None:
+    """The renewal is late, and the customer has used what the next period holds."""
+    plan = make_plan(features={"calls": {"limit": 10, "overage": {"unit_amount": 5}}})
+    subscription = make_active(plan)
+    go_to(subscription.period_ends_at)
+    services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=20, key=None)
+    cancel(subscription)
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 50]
+    assert not UsageCounter.objects.filter(closed_at=None).exists()

@@ -16,7 +16,7 @@ from billing.models import PlanVersion, Subscription, SubscriptionInvoice, Usage
 from billing.services import features
 from billing.states import SERVED, SubscriptionStatus
 from config.kernel import clock, ids
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import CreditEntry, CreditKind, Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from outbox.models import ArchivedEvent, HeldEvent, LoggedEvent, OutboxEvent
 from payments.models import Dispute, Receipt, Refund
@@ -210,6 +210,9 @@ def _kept() -> Iterator[str]:
         for invoice in paid:
             if invoice.amount_refunded < invoice.amount_paid and not _is_for_a_person(invoice):
                 yield f"{row.id} ended before {invoice.id} was paid: {invoice.amount_refunded} of it went back"
+            given = CreditEntry.objects.filter(invoice=invoice, kind=CreditKind.GRANTED).first()
+            if invoice.amount_credited != (given.amount if given else 0):
+                yield f"{row.id} ended before {invoice.id} was paid, also by credit: {given!r} went back"
 
 
 def _is_for_a_person(invoice: Invoice) -> bool:

@@ -4,10 +4,9 @@ from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from billing.models import AfterGrace, Cycle, Plan
-from billing.services import DEFAULT_FAMILY, MAX_GRACE_DAYS, MAX_TRIAL_DAYS, PlanTerms
+from billing.services import DEFAULT_FAMILY, MAX_GRACE_DAYS, MAX_PLAN_AMOUNT, MAX_TRIAL_DAYS, PlanTerms
 from config.api.fields import CurrencyCodeField, InputSerializer, MetadataField
 from config.api.shared_fields import OutputSerializer
-from config.kernel import money
 from invoices.api.serializers import RetryPolicyInput, RetryPolicySerializer
 
 _TERMS = ("amount", "currency", "cycle", "trial_days", "features", "retry_policy", "grace_days", "after_grace")
@@ -42,7 +41,7 @@ class PlanInput(InputSerializer):
 
     name = serializers.CharField(max_length=200)
     family = serializers.CharField(max_length=100, required=False, default=DEFAULT_FAMILY)
-    amount = serializers.IntegerField(min_value=0, max_value=money.MAX_AMOUNT)
+    amount = serializers.IntegerField(min_value=0, max_value=MAX_PLAN_AMOUNT)
     currency = CurrencyCodeField()
     cycle = serializers.ChoiceField(choices=Cycle.choices)
     trial_days = serializers.IntegerField(min_value=0, max_value=MAX_TRIAL_DAYS, required=False)
