@@ -5,12 +5,18 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out what is long unless `-m` says otherwise, and give an xdist worker a Redis database of its own."""
+    """Leave out what is long unless `-m` says otherwise, and give an xdist worker a Redis database of its own.
+
+    How long an example takes is the machine's affair.
+    """
     if not config.option.markexpr:
         config.option.markexpr = "not long"
+    settings.register_profile("quittance", deadline=None)
+    settings.load_profile("quittance")
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker and os.environ.get("REDIS_URL"):
         _use_redis(_shifted(os.environ["REDIS_URL"], by=int(worker.removeprefix("gw"))))

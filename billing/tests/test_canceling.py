@@ -1,6 +1,7 @@
 """The end of subscriptions: now or when the period ends, what is owed then, and going on after all."""
 
 import datetime
+from typing import Any
 
 import pytest
 
@@ -170,7 +171,7 @@ def test_money_that_arrives_for_what_was_canceled_before_it_began_goes_back() ->
 def test_credit_that_had_paid_a_part_of_it_is_the_customer_s_again() -> None:
     """As the money that has paid the rest."""
     customer = make_customer()
-    granted = {"customer_id": customer.id, "amount": 300, "currency": "EUR", "reason": "sorry"}
+    granted: dict[str, Any] = {"customer_id": customer.id, "amount": 300, "currency": "EUR", "reason": "sorry"}
     invoices.grant_credit(actor=MERCHANT_KEY, key=None, **granted)
     subscription = make_subscription(customer=customer)
     cancel(subscription)

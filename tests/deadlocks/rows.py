@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from django.db import models
+
 from billing.models import (
     Mail,
     Plan,
@@ -19,20 +21,18 @@ from outbox.models import OutboxEvent
 from payments.models import Difference, Dispute, Payment, PaymentMethod, Receipt, Refund
 from webhooks.inbound.models import ProviderEvent
 
-Models = tuple[type[Any], ...]
+Models = tuple[type[models.Model], ...]
 
 BILLING: Models = (User, Session, Mail, Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord)
 INVOICES: Models = (Customer, CreditEntry, Entry, Invoice, InvoiceLine)
 PAYMENTS: Models = (Payment, PaymentMethod, Receipt, Refund, Dispute, Difference)
+EVERY: Models = (*BILLING, *INVOICES, *PAYMENTS, OutboxEvent, ProviderEvent)
 Row = dict[str, Any]
 
 
 def rows() -> dict[str, list[Row]]:
     """The rows of each table, by its model's name."""
-    return {
-        model.__name__: list(model._default_manager.order_by("pk").values())
-        for model in (*BILLING, *INVOICES, *PAYMENTS, OutboxEvent, ProviderEvent)
-    }
+    return {model.__name__: list(model._default_manager.order_by("pk").values()) for model in EVERY}
 
 
 def done_by(act: Callable[[], object]) -> dict[str, tuple[int, int]]:
