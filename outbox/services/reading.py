@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import BooleanField, Min, QuerySet
-from django.db.models.expressions import RawSQL
+from django.db.models import Min, QuerySet
 
 from config.kernel import ids
 from config.kernel.errors import NotFound
@@ -114,8 +113,10 @@ def types_in(stretches: Sequence[Stretch]) -> dict[int, dict[str, int]]:
 def events_in(stretches: Sequence[Stretch], types: Collection[str]) -> list[OutboxEvent]:
     """The events of these types, each shard's in order."""
     where, parameters = _within(stretches)
-    events = OutboxEvent.objects.filter(RawSQL(where, parameters, BooleanField()), type__in=types)
-    return list(events.order_by("shard", "position"))
+    names = ", ".join(["%s"] * len(types))
+    # Not a filter: Django compares a condition of ours with TRUE, and MariaDB then reads the whole log.
+    sql = f"SELECT * FROM {_TABLE} WHERE ({where}) AND type IN ({names}) ORDER BY shard, position"
+    return list(OutboxEvent.objects.raw(sql, [*parameters, *types]))
 
 
 def before_first(*tables: QuerySet[OutboxEvent] | QuerySet[ArchivedEvent]) -> dict[int, int]:
@@ -144,7 +145,7 @@ def _select(sql: str, parameters: list[int]) -> Sequence[Any]:
         return rows
 
 
-def _within(stretches: Sequence[Stretch]) -> tuple[str, list[int]]:
+def _within(stretches: Sequence[Stretch]) -> tuple[str, list[Any]]:
     """A condition and its parameters."""
     where = " OR ".join(["(shard = %s AND position > %s AND position <= %s)"] * len(stretches))
     return where, [number for stretch in stretches for number in stretch]

@@ -10,6 +10,7 @@ from invoices.models import Customer
 from outbox.models import HeldEvent, OutboxEvent
 from outbox.states import HeldStatus
 from payments.models import PaymentMethod
+from tests.scale import subscriptions
 from webhooks.inbound.models import ProviderEvent, Replay
 from webhooks.outbound.models import Attempt, Delivery, Endpoint
 from webhooks.outbound.states import DeliveryStatus, EndpointStatus
@@ -19,7 +20,7 @@ INVOICES = CUSTOMERS = 2000
 
 def fill() -> None:
     """Seeded invoices; and what seeding leaves out: held events, replays, parked provider events, deliveries,
-    payment methods."""
+    payment methods, subscriptions."""
     for _ in seeding.seed(Plan(invoices=INVOICES, customers=CUSTOMERS, seed=1)):
         pass
     _hold()
@@ -27,6 +28,7 @@ def fill() -> None:
     _park()
     _subscribe()
     _attach()
+    subscriptions.fill()
     seeding.analyze()
     bulk_insert.analyze([PaymentMethod])
 

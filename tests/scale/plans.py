@@ -92,8 +92,14 @@ def _wrong(step: dict[str, Any]) -> Iterator[str]:
 
 
 def _rows(step: dict[str, Any]) -> int:
-    """Read, where that is known, else expected: "60 (6%)" where a second index filters them."""
-    return int(float(str(step.get("r_rows") or step["rows"] or 0).split()[0]))
+    """Read, where that is known, else expected: "60 (6%)" where a second index filters them.
+
+    Of what is sorted only those that are left over are said to be read.
+    """
+    read, expected = (float(str(rows or 0).split()[0]) for rows in (step.get("r_rows"), step["rows"]))
+    if step.get("r_rows") is None or "filesort" in (step["Extra"] or ""):
+        return int(max(read, expected))
+    return int(read)
 
 
 def _table(step: dict[str, Any], sql: str) -> str:

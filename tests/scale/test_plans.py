@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from pytest_django.plugin import DjangoDbBlocker
 
+from billing import services as billing
 from config.admin import filters
 from invoices.models import Customer, Invoice
 from outbox import services as outbox
@@ -113,6 +114,7 @@ def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -
         ("invoices_customer", "invoices_customer_email", "email"),
         ("outbox_outboxevent", "outbox_event_shard_position", "relay"),
         ("payments_paymentmethod", "payments_method_notice", "expiring"),
+        ("billing_subscription", "billing_subscription_due", "renewals"),
     ],
 )
 def test_a_missing_index_is_noticed(
@@ -133,6 +135,7 @@ MISSED: dict[str, Callable[[], object]] = {
     "provider_reference": lambda: list(Payment.objects.filter(provider_reference="ch_1").order_by("-id")[:20]),
     "email": lambda: list(Customer.objects.filter(email="a@example.com").order_by("-id")[:20]),
     "relay": outbox.relay_once,
+    "renewals": billing.renew_due,
     "expiring": lambda: list(PaymentMethod.objects.filter(notice_due_at__lte=LONG_AGO).order_by("notice_due_at")[:20]),
 }
 """Those that write nothing while there is nothing to do."""

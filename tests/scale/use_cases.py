@@ -34,7 +34,7 @@ from payments import services as payments
 from payments.models import Payment, Refund
 from tests.admin.world import chief
 from tests.api import ApiConsumer
-from tests.scale import plans
+from tests.scale import plans, subscriptions
 from webhooks.inbound import services as inbound
 from webhooks.inbound.models import ProviderEvent
 from webhooks.inbound.services import archiving as inbox_archiving
@@ -258,6 +258,7 @@ USE_CASES: list[Callable[[], None]] = [
     look_at_deliveries_and_send_them_again,
     archive,
     watch,
+    *subscriptions.USE_CASES,
 ]
 
 
