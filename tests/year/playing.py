@@ -59,8 +59,8 @@ class Played:
                 for act in script.acts:
                     self._plan_for(act.at, 3, functools.partial(self._play, script, act))
             self._by_customer = {self.customers[script.number].id: script for script in self._year.scripts}
-            while min(self._next_tick(), self._queue[0][0] if self._queue else NEVER) < ENDS:
-                self._go_on()
+            while self._go_on():
+                pass
         return self
 
     def _offered(self) -> dict[str, Offer]:
@@ -85,22 +85,24 @@ class Played:
     def _hour(self, at: int) -> int:
         return max(full_hour(at), self._ticked_at + HOUR)
 
-    def _go_on(self) -> None:
+    def _go_on(self) -> bool:
+        """To what comes next; False when that is another year."""
         tick = self._next_tick()
-        if self._queue and self._queue[0][0] < tick:
-            at, _, _, do = heapq.heappop(self._queue)
-            _go_to(at)
-            do()
-        else:
-            _go_to(tick)
+        at = self._queue[0][0] if self._queue else NEVER
+        if min(tick, at) >= ENDS:
+            return False
+        _go_to(min(tick, at))
+        if tick <= at:
             self._tick(tick)
+        else:
+            heapq.heappop(self._queue)[-1]()
+        return True
 
     def _tick(self, at: int) -> None:
         """The workers come: the one that renews unless it is away, then the one that tries cards again."""
         self._ticked_at = at
         if not self._year.is_out(at):
-            while services.renew_due(budget_seconds=600):
-                pass
+            services.renew_due(budget_seconds=600)
             self._settle()
         if payments.retry_due():
             self._settle()
