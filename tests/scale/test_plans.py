@@ -18,7 +18,7 @@ from outbox import services as outbox
 from payments.models import Payment
 from payments.tests.simulator import connected_simulator
 from tests.fuzz.effort import EFFORTS, some_of
-from tests.scale import full, plans, use_cases
+from tests.scale import full, pages, plans, use_cases
 from tests.scale.plans import Problem
 
 pytestmark = [
@@ -87,13 +87,13 @@ def test_a_use_case_reads_only_what_it_needs(database: None, use_case: Callable[
 @pytest.mark.django_db
 def test_a_list_of_the_api_reads_only_what_it_shows(database: None) -> None:
     """Every list, by every filter, first page and next."""
-    lists = use_cases.api_lists()
+    lists = pages.api_lists()
     assert len(lists) >= 3
     wrong = [
         each
         for path, view in lists
-        for query in use_cases.queries(view)
-        for each in found(f"api {path} {query}", functools.partial(use_cases.turn_pages, path, query))
+        for query in pages.queries(view)
+        for each in found(f"api {path} {query}", functools.partial(pages.turn_pages, path, query))
     ]
     report(wrong)
 
@@ -102,7 +102,7 @@ def test_a_list_of_the_api_reads_only_what_it_shows(database: None) -> None:
 @EFFORTS
 def test_the_back_office_reads_only_what_it_shows(database: None, effort: str) -> None:
     """Every list, filter, search and page of every model; in a short run one in thirteen of them."""
-    addresses = some_of(effort, use_cases.admin_addresses(), each=13)
+    addresses = some_of(effort, pages.admin_addresses(), each=13)
     report([each for name, visit in addresses for each in found(name, visit)])
 
 
