@@ -21,6 +21,8 @@ def close_period(subscription: Subscription) -> list[Line]:
 
     A trial's limits have no price: nothing is ever used over them.
     """
+    if not any(each.is_metered for each in features.read(subscription.plan_version.features).values()):
+        return []
     return _close(subscription, _locked(subscription))
 
 
@@ -34,8 +36,6 @@ def _close(subscription: Subscription, counters: list[UsageCounter]) -> list[Lin
     db.require_transaction()
     read = features.read(subscription.plan_version.features)
     metered = {name: each for name, each in read.items() if each.is_metered}
-    if not metered:
-        return []
     most = features.overage_amount(read, price=subscription.plan_version.amount)
     lines = []
     for counter in counters:
