@@ -2,7 +2,7 @@
 
 import datetime
 
-from billing.models import Cycle, Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord
+from billing.models import Cycle, Plan, PlanVersion, Subscription, SubscriptionInvoice
 from billing.states import SubscriptionStatus
 from config.kernel import clock
 from config.volume import bulk_insert
@@ -15,13 +15,12 @@ LONG_HISTORY = 500
 
 
 def fill() -> None:
-    """Two subscriptions for each customer, of which the older has ended; every invoice has one; all have used some."""
+    """Two for each customer, of which the older has ended; every invoice has one. `used` makes those that use."""
     versions = _offer()
     subscriptions = [*_ended(versions), *_live(versions)]
     Subscription.objects.bulk_create(subscriptions)
     _bill(subscriptions)
-    _use(subscriptions)
-    bulk_insert.analyze([Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter, UsageRecord])
+    bulk_insert.analyze([Plan, PlanVersion, Subscription, SubscriptionInvoice])
 
 
 def _offer() -> list[PlanVersion]:
@@ -35,7 +34,6 @@ def _offer() -> list[PlanVersion]:
             amount=1000,
             currency="EUR",
             cycle=Cycle.MONTH,
-            features={"api_calls": {"limit": 1000}},
             retry_policy=RetryPolicy.default().to_json(),
             grace_days=7,
             after_grace="suspend",
@@ -102,17 +100,3 @@ def _bill(subscriptions: list[Subscription]) -> None:
         subscription = subscriptions[-1] if number % 4 == 0 and number < 4 * LONG_HISTORY else subscriptions[number]
         rows.append(SubscriptionInvoice(subscription=subscription, invoice=invoice, period=number + 1, created_at=now))
     SubscriptionInvoice.objects.bulk_create(rows)
-
-
-def _use(subscriptions: list[Subscription]) -> None:
-    now = clock.now()
-    counters = [
-        UsageCounter(subscription=each, feature="api_calls", period=1, used=2, created_at=now) for each in subscriptions
-    ]
-    UsageCounter.objects.bulk_create(counters)
-    records = [
-        UsageRecord(counter=counter, delta=1, used_after=after, actor="system:tests", resets_at=now, created_at=now)
-        for counter in counters
-        for after in (1, 2)
-    ]
-    UsageRecord.objects.bulk_create(records)
