@@ -125,7 +125,9 @@ def offered(plan_id: str) -> tuple[Plan, PlanVersion]:
     plan = by_id_or(PlanNotFound, Plan.objects.select_related("latest_version"), plan_id)
     if not plan.is_active:
         raise PlanInactive(plan_id=plan.id)
-    return plan, _latest(plan)
+    version = _latest(plan)
+    version.plan = plan
+    return plan, version
 
 
 def _latest(plan: Plan) -> PlanVersion:

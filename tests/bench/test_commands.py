@@ -80,5 +80,6 @@ def test_the_benchmark_measures_every_part_against_its_peers() -> None:
     studies = {study["name"]: study["figures"] for study in report["studies"]}
     assert studies["commit to stream at 100 events a second"]["n"] == 100
     assert studies["peak memory of the relay"].keys() == {"100 events", "1,000 events"}
+    assert {"20 due, 4 at it: renewals/s", "200 due, 1 at it: peak MiB"} <= studies["renewals"].keys()
     assert all(name in table for name in ("dj-stripe", "p99", "target ≥ 20,000 per second", "target ≤ 250 ms at p99"))
     written.unlink()

@@ -101,6 +101,30 @@ def test_getting_an_invoice_takes_five_round_trips_whatever_its_history(api: Api
     assert OutboxEvent.objects.count() >= 100
 
 
+def new_subscription(api: ApiConsumer) -> dict[str, Any]:
+    """What a customer sends for a plan that is there."""
+    plan = api.post("plans", {"name": "Basic", "amount": 1000, "currency": "EUR", "cycle": "month"}).json()
+    customer = api.post("customers", {"name": "Ada"}).json()
+    return {"plan": plan["id"], "customer": customer["id"]}
+
+
+def test_subscribing_takes_twenty_round_trips(api: ApiConsumer) -> None:
+    """Key; replay?; BEGIN, customer, replay?, plan, subscribed already?, subscription; credit, invoice, whose it is,
+    payment, invoice; events, lines, journal, entries, COMMIT; invoice and events for the answer.
+    """
+    body = {**new_subscription(api), "payment_method": "tok_visa"}
+    assert cost(lambda: api.post("subscriptions", body, key=uuid.uuid4().hex), 201) == 20
+
+
+def test_paying_a_subscription_takes_fifteen_round_trips(api: ApiConsumer) -> None:
+    """Key; replay?; BEGIN, find, both locks, replay?, what it owes, its lock, replay?, payment, invoice; the plan and
+    the subscription, which remembers the method; events, COMMIT.
+    """
+    subscription = api.post("subscriptions", new_subscription(api)).json()
+    body = {"subscription": subscription["id"], "payment_method": "tok_visa"}
+    assert cost(lambda: api.post("payments", body, key=uuid.uuid4().hex), 201) == 15
+
+
 def test_applying_a_webhook_takes_fourteen_round_trips(api: ApiConsumer) -> None:
     """BEGIN, inbox, SAVEPOINT, find, both locks, booked?, payment, invoice, four inserts, inbox, COMMIT."""
     with connected_simulator() as simulator:
