@@ -116,7 +116,7 @@ class UsageThresholdReached(Event):
 
     type = "usage.threshold_reached"
 
-    counter: str
+    usage: str
     subscription: str
     customer: str
     feature: str
@@ -167,7 +167,7 @@ def of_subscription(event: type[SubscriptionEvent], subscription: Subscription, 
 def of_usage(*, counter: UsageCounter, subscription: Subscription, percent: int, limit: int) -> UsageThresholdReached:
     """That `counter`, as it stands, has come to `percent` of `limit`."""
     return UsageThresholdReached(
-        counter=counter.id,
+        usage=counter.id,
         subscription=subscription.id,
         customer=subscription.customer_id,
         feature=counter.feature,
