@@ -6,7 +6,7 @@ Its docstring is what `trigger_event --list` says of it.
 import secrets
 from collections.abc import Callable
 
-from config.management.triggers import customers
+from config.management.triggers import customers, subscriptions
 from config.management.triggers.credit import use_credit
 from config.management.triggers.world import MANUAL, NAME, World
 from invoices import services as invoices
@@ -179,6 +179,7 @@ CAUSES: dict[Recipe, list[str]] = {
     customers.attach: ["payment_method.attached", "payment_method.default_changed"],
     customers.detach: ["payment_method.detached"],
     use_credit: ["credit.granted", "credit.applied", "credit.returned", "credit.revoked"],
+    **subscriptions.CAUSES,
     issue: ["invoice.created"],
     void: ["invoice.voided"],
     pay: [
@@ -220,6 +221,9 @@ RECIPES = {type: recipe for recipe, types in CAUSES.items() for type in types}
 IMPOSSIBLE = {
     "dispute.reinstated": "a provider takes back that a dispute was lost, which the simulator never does",
     "payment_method.expiring": "30 days before a card expires: attach one, and advance the test clock",
+    "subscription.expired": "a trial ends, or a first invoice is not paid for a day: advance the test clock",
+    "subscription.renewed": "a period ends: advance the test clock, or see manage.py demo_year",
+    "subscription.unpaid": "the days of grace are over: advance the test clock",
     "refund.unknown": "an answer of the provider is lost, which happens by chance: see the simulator's dials",
 }
 """Why nothing makes them happen on demand."""

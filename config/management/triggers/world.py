@@ -52,7 +52,7 @@ class World:
     def pay(self, invoice_id: str, token: str = "", *, provider: str = SIMULATED) -> str:
         """The id of a new payment, which a worker sends."""
         terms = payments.PaymentTerms(provider=provider, payment_method=token)
-        key = self._key("invoices.pay")
+        key = self.key("invoices.pay")
         return payments.pay_invoice(actor=self.actor, invoice_id=invoice_id, terms=terms, key=key).row.id
 
     def attach(self, customer_id: str, token: str) -> str:
@@ -63,7 +63,7 @@ class World:
 
     def refund(self, payment_id: str) -> str:
         """The id of a new refund of all that was paid, which a worker sends."""
-        key = self._key("payments.refund")
+        key = self.key("payments.refund")
         return payments.request_refund(actor=self.actor, payment_id=payment_id, key=key, reason=NAME).row.id
 
     def until_recorded(self, aggregate_id: str, type: str) -> None:
@@ -91,7 +91,7 @@ class World:
         except httpx.HTTPError as error:
             raise NotInTime(f"The simulator did not do {path}: {error}") from error
 
-    def _key(self, operation: str) -> IdempotencyKey:
+    def key(self, operation: str) -> IdempotencyKey:
         """Of one wish, which nobody repeats."""
         digest = hashlib.sha256(secrets.token_bytes(32)).hexdigest()
         return IdempotencyKey(owner=self.actor.owner, operation=operation, digest=digest, fingerprint=NAME)
