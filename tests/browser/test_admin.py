@@ -7,12 +7,14 @@ import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from invoices.tests.factories import make_customer, make_invoice
+from billing.tests.factories import make_active
+from billing.tests.usage import metered, use
+from invoices.tests.factories import make_credit, make_customer, make_invoice
 from outbox import services as outbox
 from payments.models import Payment, Receipt
-from payments.tests.factories import make_payment
+from payments.tests.factories import make_method, make_payment
 from tests.admin.world import archive, delivery, dispute, refund, settle
-from tests.api import ApiConsumer
+from tests.api import ApiConsumer, SignedIn
 from tests.browser.conftest import Browser
 from webhooks.inbound.tests.sending import answer_to, event_about
 from webhooks.outbound.models import Endpoint
@@ -48,7 +50,11 @@ def world(transactional_db: None) -> World:
     outbox.drain()
     ApiConsumer()
     Group.objects.create(name="Accounting")
-    return World(invoice.id, payment.id, Receipt.objects.get().id)
+    world = World(invoice.id, payment.id, Receipt.objects.get().id)
+    SignedIn()
+    use(make_active(metered(3)), 3)
+    make_method(make_credit(500).customer)
+    return world
 
 
 def test_every_list_and_one_page_of_each_opens_and_no_money_and_no_state_can_be_typed(

@@ -73,7 +73,10 @@ def _use(subscription: Subscription, used: int) -> Subscription:
     counter = UsageCounter.objects.create(
         subscription=subscription, feature="api_calls", period=subscription.period, used=used, created_at=clock.now()
     )
-    UsageRecord.objects.create(counter=counter, delta=used, used_after=used, actor=ACTOR.actor, created_at=clock.now())
+    now = clock.now()
+    UsageRecord.objects.create(
+        counter=counter, delta=used, used_after=used, actor=ACTOR.actor, resets_at=now, created_at=now
+    )
     return subscription
 
 

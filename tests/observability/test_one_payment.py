@@ -128,7 +128,7 @@ def test_no_process_wrote_a_secret(run: Run, paid: dict[str, Any]) -> None:
     secrets = {run.credentials[name] for name in ("api_key", "webhook_secret", "admin_password")}
     secrets |= {line.partition("=")[2] for line in (run.data_dir / "env").read_text().splitlines() if "KEY" in line}
     logs = "".join(path.read_text() for path in Path(run.data_dir / "logs").glob("*.log"))
-    assert len(secrets) == 5
+    assert len(secrets) == 6
     assert [secret for secret in secrets if secret in logs] == []
 
 

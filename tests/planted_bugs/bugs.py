@@ -38,7 +38,7 @@ BUGS = (
                 "if payment.status == PaymentStatus.CREATED or",
                 "if known.status == PaymentStatus.CREATED or",
             ),
-            Edit(CANCELLING, LOCKS, FIND_TOO),
+            Edit(CANCELLING, "import PaymentNotFound, lock\n", "import PaymentNotFound, find, lock\n"),
         ),
         interleavings="few and requested",
     ),
@@ -98,7 +98,11 @@ BUGS = (
         "the key is looked up after the state",
         (
             Edit("payments/services/requesting.py", "find_earlier(Payment, key) or _unless", "_unless"),
-            Edit("payments/services/requesting.py", "if earlier := find_replay(Payment, key):", "if earlier := None:"),
+            Edit(
+                "payments/services/requesting.py",
+                "        if earlier := find_replay(Payment, key):",
+                "        if earlier := None:",
+            ),
         ),
         says="was made under a key, and its client does not know of it",
     ),

@@ -20,6 +20,8 @@ NAMING_OBJECTS = {
     "subscriptions_create",
     "subscriptions_trial",
     "usage_use",
+    "usage_me",
+    "usage_limits",
 }
 """Creating operations whose bodies name what they are about."""
 COMMITTED = Path(__file__).parents[3] / "docs" / "openapi.yaml"
