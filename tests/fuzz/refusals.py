@@ -52,6 +52,26 @@ REFUSALS = [
     Refusal("PATCH /api/v1/webhook-endpoints/{endpoint_id}", "url", "webhook_url_refused", _IS_NO_ADDRESS),
     Refusal("POST /api/v1/webhook-endpoints", EVERY, "unknown_event_type", _IS_NO_TYPE),
     Refusal("PATCH /api/v1/webhook-endpoints/{endpoint_id}", EVERY, "unknown_event_type", _IS_NO_TYPE),
+    Refusal("GET /api/v1/plans", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/subscriptions", "cursor", "invalid_cursor", "opaque"),
+    Refusal("GET /api/v1/subscriptions/me", "cursor", "invalid_cursor", "opaque"),
+    *(
+        Refusal(operation, EVERY, "invalid_feature", "the names and shapes of features, in the description")
+        for operation in ("POST /api/v1/plans", "PATCH /api/v1/plans/{plan_id}")
+    ),
+    *(
+        Refusal(operation, field, code, reason)
+        for operation in ("POST /api/v1/subscriptions", "POST /api/v1/subscriptions/trial")
+        for field, code, reason in (
+            ("customer", "required", "back ends name one, customers are one"),
+            ("time_zone", "unknown_time_zone", "the names of time zones"),
+            ("", "payment_method_not_found", _IS_NO_METHOD),
+        )
+    ),
+    *(
+        Refusal(operation, "customer", "required", "back ends name one, customers are one")
+        for operation in ("POST /api/v1/usage/use", "GET /api/v1/usage/me", "GET /api/v1/usage/limits")
+    ),
     Refusal("POST /api/v1/invoices", "lines", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),

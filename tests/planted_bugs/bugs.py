@@ -165,12 +165,12 @@ BUGS = (
             Edit(REFUNDING, f"{LOCKED}    if earlier", "    payment = find(payment_id)\n    if earlier"),
             Edit(
                 REFUNDING,
-                "    if created.is_new:\n        reserve(",
+                "    if created.is_new:\n        _begin(",
                 "    if created.is_new:\n"
                 "        invoice, payment = lock(payment_id)\n"
                 "        receipt, left = _refundable(payment)\n"
                 "        _check(payment, amount=amount, currency=currency, left=left)\n"
-                "        reserve(",
+                "        _begin(",
             ),
             Edit(REFUNDING, LOCKS, FIND_TOO),
         ),

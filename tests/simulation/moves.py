@@ -218,7 +218,7 @@ WITH_SUBSCRIBERS: dict[Move, int] = MOVES | {
     change_payment_method: 3,
     pay_subscription: 5,
     cancel_subscription: 3,
-    reactivate: 2,
+    reactivate: 6,
     use: 10,
     attach_method: 3,
     change_default: 3,

@@ -293,11 +293,11 @@ class Customer:
         if life.status not in ("trialing", "active") or life.is_past_due:
             return "forbidden_transition"
         price = self._price(act.offer, act.at)
-        if price == (life.following or life.price):
-            return "same_plan"
-        if price == life.price:
+        if life.following and life.following.offer != act.offer == life.price.offer:
             life.following = None
             return "done"
+        if price == ((act.when != "now" and life.following) or life.price):
+            return "same_plan"
         is_now = act.when == "now" if act.when else costs_more(price, life.price) or life.period == 0
         if not is_now:
             life.following = price
