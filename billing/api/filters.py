@@ -1,6 +1,7 @@
 """Filters of the lists of plans and subscriptions."""
 
 import django_filters
+from django.db.models import QuerySet
 
 from billing.models import Plan, Subscription
 from billing.states import SubscriptionStatus
@@ -11,13 +12,14 @@ class PlanFilter(django_filters.FilterSet):
     """family exactly; is_active: "true" or "false"."""
 
     family = django_filters.CharFilter()
-    is_active = django_filters.TypedChoiceFilter(
-        choices=[("true", "true"), ("false", "false")], coerce=lambda value: value == "true"
-    )
+    is_active = django_filters.ChoiceFilter(choices=[("true", "true"), ("false", "false")], method="filter_active")
 
     class Meta:
         model = Plan
         fields: list[str] = []
+
+    def filter_active(self, rows: QuerySet[Plan], name: str, value: str) -> QuerySet[Plan]:
+        return rows.filter(is_active=value == "true")
 
 
 class SubscriptionFilter(django_filters.FilterSet):
