@@ -69,6 +69,11 @@ REFUSALS = [
         )
     ),
     *(
+        Refusal(f"{method} /api/v1/subscriptions/{{subscription_id}}", field, "invalid", _IS_A_RULE)
+        for method in ("PATCH", "PUT")
+        for field in ("when", "provider")
+    ),
+    *(
         Refusal(operation, "customer", "required", "back ends name one, customers are one")
         for operation in ("POST /api/v1/usage/use", "GET /api/v1/usage/me", "GET /api/v1/usage/limits")
     ),
