@@ -28,6 +28,17 @@ NOT_FOR_PEOPLE = {"include-path-regex": "^(?!.*/auth/)", "enabled": False}
 NOT_FOR_BACK_ENDS = {"include-path-regex": "/auth/", "enabled": False}
 
 MAY_FIND_NOTHING = {
+    "GET /api/v1/usage/limits",
+    "GET /api/v1/usage/me",
+    "POST /api/v1/usage/use",
+    "POST /api/v1/subscriptions/trial",
+    "POST /api/v1/subscriptions",
+    "POST /api/v1/subscriptions/{subscription_id}/reactivate",
+    "POST /api/v1/subscriptions/{subscription_id}/cancel",
+    "DELETE /api/v1/subscriptions/{subscription_id}",
+    "PATCH /api/v1/subscriptions/{subscription_id}",
+    "PUT /api/v1/subscriptions/{subscription_id}",
+    "GET /api/v1/subscriptions/{subscription_id}",
     "POST /api/v1/payments/{payment_id}/confirm",
     "POST /api/v1/payments/{payment_id}/fail",
     "POST /api/v1/payments/{payment_id}/cancel",
