@@ -17,8 +17,8 @@ from billing.services.api_keys import (
 )
 from billing.services.canceling import (
     CancelScheduled,
+    NotForCustomers,
     NotScheduled,
-    VoidedByCustomer,
     When,
     cancel_subscription,
     reactivate_subscription,
@@ -136,6 +136,7 @@ __all__ = [
     "NoSubscription",
     "NoTrial",
     "NotDue",
+    "NotForCustomers",
     "NotPaidYet",
     "NotScheduled",
     "NothingDue",
@@ -155,7 +156,6 @@ __all__ = [
     "UnknownFeature",
     "UsageLimitExceeded",
     "UsageTooLarge",
-    "VoidedByCustomer",
     "WeakPassword",
     "When",
     "WrongPassword",

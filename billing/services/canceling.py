@@ -22,14 +22,14 @@ class CancelScheduled(Conflict):
     code = "cancel_scheduled"
 
 
-class VoidedByCustomer(Invalid):
-    """Only the merchant lets somebody off what they owe."""
+class NotForCustomers(Invalid):
+    """Only the merchant lets somebody off what they owe, or gives back what they have paid."""
 
     code = "not_for_customers"
 
-    def __init__(self) -> None:
+    def __init__(self, *fields: str) -> None:
         super().__init__()
-        self.errors = (FieldError("void_open_invoices", self.code, self.detail),)
+        self.errors = tuple(FieldError(field, self.code, self.detail) for field in fields)
 
 
 class NotScheduled(Conflict):
@@ -51,11 +51,10 @@ def cancel_subscription(
     """End it now or when its period ends; what is not served yet, or no more, ends now in any case.
 
     What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
-    the period stays charged unless `credit_unused`, which credits it where nothing is owed. Raises
-    SubscriptionNotFound, CancelScheduled, VoidedByCustomer, and ForbiddenTransition once it has ended.
+    the period stays charged unless `credit_unused`, which credits it where nothing is owed. Both are the merchant's to
+    say. Raises SubscriptionNotFound, CancelScheduled, NotForCustomers, and ForbiddenTransition once it has ended.
     """
-    if void_open_invoices and actor.kind == "customer":
-        raise VoidedByCustomer()
+    _check_allowed(actor, void_open_invoices=void_open_invoices, credit_unused=credit_unused)
     subscription = locks.lock(subscription_id, actor)
     if subscription.ended_at is not None:
         raise ForbiddenTransition(
@@ -70,6 +69,12 @@ def cancel_subscription(
     subscription.cancels_at_period_end, subscription.cancel_reason = True, reason
     moving.note(subscription, events.SubscriptionCancelScheduled, actor=actor, reason=reason)
     return subscription
+
+
+def _check_allowed(actor: Principal, **asked: bool) -> None:
+    fields = [field for field, is_asked in asked.items() if is_asked]
+    if fields and actor.kind == "customer":
+        raise NotForCustomers(*fields)
 
 
 @db.transaction(idempotent=False)

@@ -23,20 +23,27 @@ def close_period(subscription: Subscription) -> list[Line]:
     """
     if not any(each.is_metered for each in features.read(subscription.plan_version.features).values()):
         return []
-    return _close(subscription, _locked(subscription))
+    return _close(subscription, _locked(subscription), subscription.plan_version)
 
 
 def close_all(subscription: Subscription) -> list[Line]:
-    """Requires its lock. As `close_period`, and of what was used in periods that no renewal has reached."""
+    """Requires its lock. As `close_period`, and of what was used in periods that no renewal has reached.
+
+    Those are on the plan it changes to when its period ends.
+    """
     open_ones = UsageCounter.objects.select_for_update().filter(subscription=subscription, closed_at=None)
-    return _close(subscription, list(open_ones.order_by("period", "feature")))
+    counters = list(open_ones.order_by("period", "feature"))
+    current = [counter for counter in counters if counter.period <= subscription.period]
+    late = [counter for counter in counters if counter.period > subscription.period]
+    following = subscription.next_plan_version or subscription.plan_version
+    return _close(subscription, current, subscription.plan_version) + _close(subscription, late, following)
 
 
-def _close(subscription: Subscription, counters: list[UsageCounter]) -> list[Line]:
+def _close(subscription: Subscription, counters: list[UsageCounter], version: PlanVersion) -> list[Line]:
     db.require_transaction()
-    read = features.read(subscription.plan_version.features)
+    read = features.read(version.features)
     metered = {name: each for name, each in read.items() if each.is_metered}
-    most = features.overage_amount(read, price=subscription.plan_version.amount)
+    most = features.overage_amount(read, price=version.amount)
     lines = []
     for counter in counters:
         counter.closed_at = clock.now()

@@ -351,14 +351,17 @@ def test_a_lost_dispute_is_not_credited_too() -> None:
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 0
 
 
-def test_customers_cannot_let_themselves_off_overage() -> None:
-    """Only the merchant voids."""
+def test_customers_cannot_let_themselves_off_nor_give_themselves_credit() -> None:
+    """Only the merchant voids and credits; what is refused has ended nothing."""
     plan = make_plan(features={"calls": {"limit": 10, "overage": {"unit_amount": 5}}})
     subscription = make_active(plan)
     services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=1000, key=None)
     ada = principals.customer(subscription.customer_id)
-    with pytest.raises(services.VoidedByCustomer):
-        services.cancel_subscription(actor=ada, subscription_id=subscription.id, void_open_invoices=True)
+    with pytest.raises(services.NotForCustomers) as refused:
+        services.cancel_subscription(
+            actor=ada, subscription_id=subscription.id, void_open_invoices=True, credit_unused=True
+        )
+    assert [error.field for error in refused.value.errors] == ["void_open_invoices", "credit_unused"]
     services.cancel_subscription(actor=ada, subscription_id=subscription.id)
     assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 4950]
 

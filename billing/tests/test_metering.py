@@ -75,6 +75,20 @@ def test_what_is_over_a_limit_is_billed_when_a_subscription_is_canceled() -> Non
     assert lines_of(subscription) == [("api_calls: 5 over 100", 1, 7, 7)]
 
 
+def test_what_was_used_in_a_period_that_nobody_has_begun_is_billed_by_the_plan_it_changes_to() -> None:
+    """That is what the use was let in by; what was used before the period's end is billed by the plan of then."""
+    subscription = make_active(metered(SOFT_LIMIT))
+    use(subscription, 105)
+    change(subscription, {"limit": 10, "overage": {"unit_amount": 3}}, amount=500, when=When.PERIOD_END)
+    go_to(subscription.period_ends_at)
+    use(subscription, 12)
+    services.cancel_subscription(actor=MERCHANT_KEY, subscription_id=subscription.id)
+    assert lines_of(subscription) == [
+        ("api_calls: 5 over 100", 1, 7, 7),
+        ("api_calls: 2 over 10", 2, 3, 6),
+    ]
+
+
 def test_a_trial_bills_nothing_of_what_was_used() -> None:
     """Its first invoice is the plan's price."""
     trial = make_trial(metered(SOFT_LIMIT, trial_days=14), terms=VISA)

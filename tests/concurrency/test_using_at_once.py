@@ -1,12 +1,16 @@
 """Limits are exact however many use at once, and what is used is counted in one period: on MariaDB."""
 
 import contextlib
-import multiprocessing
+import json
+import os
+import subprocess
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from subprocess import PIPE
 from typing import Any
 
 import pytest
@@ -17,13 +21,14 @@ from billing.models import Subscription, UsageCounter, UsageRecord
 from billing.services.canceling import When
 from billing.tests.factories import go_to, invoices_of, make_active, renew
 from billing.tests.usage import metered, told, use, used_of
-from config.api.idempotency import IdempotencyKey
-from config.kernel.errors import Conflict
+from config.tests.servers import database_url
 from invoices.models import InvoiceLine
 from invoices.tests.factories import MERCHANT_KEY
 from payments.tests.conftest import invariants_hold, movable_clock
 from payments.tests.factories import make_key
+from tests.architecture.source import ROOT
 from tests.concurrency.threads import all_at_once
+from tests.concurrency.trying import attempt, sum_of, tries
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -34,44 +39,43 @@ __all__ = ["invariants_hold", "movable_clock"]
 EVERY_CALL_COSTS = {"limit": 0, "overage": {"unit_amount": 1}}
 
 
-def tries(subscription: Subscription, times: int) -> Counter[str]:
-    """How often it was counted, and with what it was refused."""
-    said: Counter[str] = Counter()
-    for _ in range(times):
-        said[attempt(subscription)] += 1
-    return said
+def in_processes(subscription: Subscription, *, processes: int, threads: int, times: int) -> list[Counter[str]]:
+    """What each was told; they begin together."""
+    command = [sys.executable, "-m", "tests.concurrency.user", subscription.id, str(threads), str(times)]
+    environment = os.environ | {"DATABASE_URL": database_url()}
+    start = partial(subprocess.Popen, command, cwd=ROOT, env=environment, stdin=PIPE, stdout=PIPE, text=True, bufsize=1)
+    with contextlib.ExitStack() as running:
+        users = [running.enter_context(start()) for _ in range(processes)]
+        assert [line_of(user) for user in users] == ["ready\n"] * processes
+        for user in users:
+            assert user.stdin is not None
+            user.stdin.write("go\n")
+        return [Counter(json.loads(line_of(user))) for user in users]
 
 
-def attempt(subscription: Subscription, key: IdempotencyKey | None = None) -> str:
-    try:
-        return str(use(subscription, key=key).used_after)
-    except Conflict as refusal:
-        return type(refusal).__name__
+def line_of(process: "subprocess.Popen[str]") -> str:
+    assert process.stdout is not None
+    return str(process.stdout.readline())
 
 
-def in_a_process(threads: int, subscription: Subscription, times: int) -> Counter[str]:
-    connections.close_all()
-    found = all_at_once([partial(tries, subscription, times)] * threads)
-    return sum(found, Counter())
-
-
-@pytest.mark.parametrize(("processes", "threads"), [(0, 50), (4, 10)])
-def test_of_1200_tries_at_a_limit_of_1000_exactly_1000_are_counted(processes: int, threads: int) -> None:
+def assert_exactly_1000(subscription: Subscription, found: list[Counter[str]]) -> None:
     """Each by a number of its own, from the first, for which the counter is made; each threshold is told once."""
-    subscription = make_active(metered(1000))
-    each = 1200 // (threads * (processes or 1))
-    if processes:
-        connections.close_all()
-        with multiprocessing.get_context("fork").Pool(processes) as pool:
-            found = pool.starmap(in_a_process, [(threads, subscription, each)] * processes)
-    else:
-        found = all_at_once([partial(tries, subscription, each)] * threads)
-    said = sum(found, Counter[str]())
+    said = sum_of(found)
     assert said.pop("UsageLimitExceeded") == 200
     assert said == Counter(map(str, range(1, 1001)))
     assert used_of(subscription) == {1: 1000}
     assert UsageRecord.objects.count() == 1000
     assert told(subscription) == [(80, 1000, 800), (100, 1000, 1000)]
+
+
+def test_of_1200_tries_by_50_threads_at_a_limit_of_1000_exactly_1000_are_counted() -> None:
+    subscription = make_active(metered(1000))
+    assert_exactly_1000(subscription, all_at_once([partial(tries, subscription, 24)] * 50))
+
+
+def test_of_1200_tries_by_four_processes_at_a_limit_of_1000_exactly_1000_are_counted() -> None:
+    subscription = make_active(metered(1000))
+    assert_exactly_1000(subscription, in_processes(subscription, processes=4, threads=10, times=30))
 
 
 @pytest.mark.parametrize("limit", [5, 10, 1000])

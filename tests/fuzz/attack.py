@@ -2,7 +2,9 @@
 
 import collections
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import schemathesis
@@ -38,8 +40,19 @@ def _listing(items: Any) -> str:
     return ", ".join(f"{name} × {count}" for name, count in items)
 
 
-def attack(*, port: int, headers: dict[str, str], seed: int, max_examples: int, **settings: Any) -> Report:
-    """Everything schemathesis has; `settings` are further ones of its configuration."""
+def attack(
+    *,
+    port: int,
+    headers: dict[str, str],
+    seed: int,
+    max_examples: int,
+    examples: Mapping[str, str] = MappingProxyType({}),
+    **settings: Any,
+) -> Report:
+    """Everything schemathesis has; `settings` are further ones of its configuration.
+
+    `examples` are ids that the document's examples have, each with what is put in its place.
+    """
     config = schemathesis.Config.from_dict(
         {
             "base-url": f"http://127.0.0.1:{port}",
@@ -50,7 +63,8 @@ def attack(*, port: int, headers: dict[str, str], seed: int, max_examples: int, 
             **settings,
         }
     )
-    schema = schemathesis.openapi.from_path(DOCUMENT, config=config)
+    document = naming(DOCUMENT.read_text(), examples)
+    schema = schemathesis.openapi.from_file(document, config=config)
     report = Report()
 
     @schema.hook
@@ -62,6 +76,13 @@ def attack(*, port: int, headers: dict[str, str], seed: int, max_examples: int, 
     for event in from_schema(schema).execute():
         _take(report, event)
     return report
+
+
+def naming(text: str, examples: Mapping[str, str]) -> str:
+    """`text` with what there is for what its examples name."""
+    for documented, id in examples.items():
+        text = text.replace(documented, id)
+    return text
 
 
 def _excuse(failure: Any, case: Any, response: Any) -> list[Refusal]:

@@ -77,6 +77,7 @@ REFUSALS = [
         Refusal(operation, "customer", "required", "back ends name one, customers are one")
         for operation in ("POST /api/v1/usage/use", "GET /api/v1/usage/me", "GET /api/v1/usage/limits")
     ),
+    Refusal("POST /api/v1/usage/use", "feature_name", "unknown_feature", "what the customer's plans hold"),
     Refusal("POST /api/v1/invoices", "lines", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "amount", "too_large", _IS_A_SUM),
     Refusal("POST /api/v1/invoices", "customer", "not_found", "names an object that is not there"),

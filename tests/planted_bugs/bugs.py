@@ -1,4 +1,4 @@
-"""Twelve design bugs that payment services have had, as edits of ours, and what must notice each."""
+"""Fourteen design bugs that payment and billing services have had, as edits of ours, and what must notice each."""
 
 import dataclasses
 
@@ -144,6 +144,22 @@ BUGS = (
             ),
         ),
         says="was charged 2 times",
+    ),
+    Bug(
+        "what was due is not looked at again under the lock",
+        (
+            Edit(
+                "billing/services/renewing.py",
+                "    if not _is_due(subscription):\n        return Step.NO_LONGER_DUE\n",
+                "",
+            ),
+        ),
+        says=" early",
+    ),
+    Bug(
+        "a declined payment is not followed",
+        (Edit("config/settings/events.py", '"invoice.paid", "invoice.reopened",', '"invoice.paid",'),),
+        says=" is active, its invoices are ",
     ),
     Bug(
         "receipts are not unique",

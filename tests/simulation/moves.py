@@ -179,6 +179,18 @@ def _wait(world: World, seconds: float) -> None:
     world.trace.append(f"{'  ' * world.processes.depth}{seconds} s go by")
 
 
+def go_on(world: World, rng: random.Random) -> None:
+    """For a minute everybody does what there is to do: what takes many moves where nobody waits for the others."""
+    for _ in range(2):
+        for _ in range(len(world.broker.messages)):
+            work(world, rng)
+        for _ in range(3):
+            deliver(world, rng)
+        relay(world, rng)
+        renew(world, rng)
+        wait_a_moment(world, rng)
+
+
 MOVES: dict[Move, int] = {
     issue_invoice: 5,
     give_credit: 2,
@@ -211,25 +223,31 @@ WITH_SUBSCRIBERS: dict[Move, int] = MOVES | {
     take_back: 1,
     pay_order: 1,
     pay_invoice: 4,
-    offer_plan: 4,
-    subscribe: 8,
-    start_trial: 4,
+    go_on: 12,
+    offer_plan: 3,
+    subscribe: 6,
+    start_trial: 3,
     change_plan: 6,
     change_payment_method: 3,
     pay_subscription: 5,
     cancel_subscription: 3,
-    reactivate: 6,
-    use: 10,
+    reactivate: 2,
+    use: 8,
     attach_method: 3,
     change_default: 3,
     take_up: 2,
     renew: 10,
-    relay: 8,
-    wait_for_a_period: 7,
+    relay: 6,
+    wait_for_a_period: 9,
 }
 """Where anybody subscribes to anything."""
-NOT_MEANWHILE = (wait_long, wait_for_a_period)
-"""Nobody hangs for hours between two steps."""
+MEANWHILE = {move: weight for move, weight in MOVES.items() if move is not wait_long}
+"""What comes in between the steps of a process: nobody hangs for hours."""
+NOT_MEANWHILE = (wait_long, wait_for_a_period, go_on)
+MEANWHILE_WITH_SUBSCRIBERS = {
+    move: weight for move, weight in WITH_SUBSCRIBERS.items() if move not in NOT_MEANWHILE
+} | {renew: 30, take_up: 10}
+"""The same, where the beat's processes often get in each other's way."""
 
 
 def make_any(world: World, rng: random.Random) -> Move:
@@ -239,8 +257,7 @@ def make_any(world: World, rng: random.Random) -> Move:
 
 def make_meanwhile(world: World, rng: random.Random) -> Move:
     """What comes in between the steps of a process."""
-    moves = WITH_SUBSCRIBERS if world.weather.has_subscribers else MOVES
-    return _make({move: weight for move, weight in moves.items() if move not in NOT_MEANWHILE}, world, rng)
+    return _make(MEANWHILE_WITH_SUBSCRIBERS if world.weather.has_subscribers else MEANWHILE, world, rng)
 
 
 def _make(moves: dict[Move, int], world: World, rng: random.Random) -> Move:

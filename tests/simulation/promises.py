@@ -114,6 +114,7 @@ def booked_twice() -> Iterator[str]:
 def without_its_books(core: SimulatorCore) -> Iterator[str]:
     """What webhooks and questions have to bring about, before the provider's books are compared with ours."""
     yield from still_going()
+    yield from subscription_promises.left_undone()
     booked = set(Receipt.objects.values_list("provider_reference", flat=True))
     sent = {payment.pk: payment for payment in Payment.objects.all()}
     for charge in core.charges():
@@ -134,7 +135,8 @@ def at_the_end(world: World) -> Iterator[str]:
     yield from unlike_the_provider(world.core)
     yield from unlike_the_clients(world)
     yield from badly_delivered(world)
-    yield from subscription_promises.at_the_end()
+    yield from subscription_promises.unlike_their_invoices()
+    yield from subscription_promises.kept_in_the_end()
 
 
 def unbalanced() -> Iterator[str]:

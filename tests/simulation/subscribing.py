@@ -43,6 +43,7 @@ OFFERED: tuple[dict[str, Any], ...] = (
 FEW_CUSTOMERS = 2
 FEW_SUBSCRIPTIONS = 6
 FEW_METHODS = 4
+DECLINED = ("tok_declined_insufficient_funds", "tok_declined_stolen", "tok_async_declined")
 TIME_ZONES = ("UTC", "America/New_York", "Pacific/Apia")
 
 PLANS = Select(Plan.objects.order_by("id"))
@@ -70,13 +71,12 @@ def start_trial(world: World, rng: random.Random) -> None:
 
 
 def _begin(world: World, rng: random.Random, path: str) -> None:
-    customers, plan = CUSTOMERS.all(), one(rng, PLANS.all())
-    if not customers or (len(customers) < FEW_CUSTOMERS and rng.random() < 0.1):
+    if len(CUSTOMERS.all()) < (FEW_CUSTOMERS if rng.random() < 0.1 else 1):
         ask_anew(world, rng, "customers", {"name": "Ada"})
-    elif plan is None:
+    for _ in range(2 - len(PLANS.all())):
         offer_plan(world, rng)
-    elif len(SUBSCRIPTIONS.all()) < FEW_SUBSCRIPTIONS:
-        customer = rng.choice(customers)
+    customer, plan = one(rng, CUSTOMERS.all()), one(rng, PLANS.all())
+    if customer is not None and plan is not None and len(SUBSCRIPTIONS.all()) < FEW_SUBSCRIPTIONS:
         what = {"plan": plan.id, "customer": customer.id, "time_zone": rng.choice(TIME_ZONES)}
         ask_anew(world, rng, path, what | _paid_with(rng, customer.id))
 
@@ -91,16 +91,22 @@ def _paid_with(rng: random.Random, customer_id: str) -> dict[str, Any]:
 
 
 def change_plan(world: World, rng: random.Random) -> None:
-    subscription, plan = _any_subscription(rng), one(rng, PLANS.all())
-    if subscription is not None and plan is not None:
+    subscription = _any_subscription(rng)
+    if subscription is None:
+        return
+    is_back = rng.random() < 0.1
+    plan = one(rng, (each for each in PLANS.all() if is_back or each.latest_version_id != subscription.plan_version_id))
+    if plan is not None:
         when = rng.choice([{}, {"when": "now"}, {"when": "period_end"}])
         _change(world, rng, f"subscriptions/{subscription.id}", {"plan": plan.id} | when)
 
 
 def change_payment_method(world: World, rng: random.Random) -> None:
+    """Often to one that is declined when the next period begins."""
     subscription = _any_subscription(rng)
     if subscription is not None:
-        what = {"payment_method": ""} | _paid_with(rng, subscription.customer_id)
+        declined = {"payment_method": rng.choice(DECLINED)} if rng.random() < 0.4 else {}
+        what = {"payment_method": ""} | _paid_with(rng, subscription.customer_id) | declined
         _change(world, rng, f"subscriptions/{subscription.id}", what)
 
 
@@ -166,8 +172,8 @@ def take_up(world: World, rng: random.Random) -> None:
 
 
 def renew(world: World, rng: random.Random) -> None:
-    """The beat's task."""
-    if _next_due():
+    """The beat's task, when there is something for it to do."""
+    if any(at <= world.clock.now for at in _next_due()):
         world.start("beat billing.renew_due", rng, lambda: app.tasks["billing.renew_due"]())
 
 
@@ -175,7 +181,7 @@ def wait_for_a_period(world: World, rng: random.Random) -> None:
     """Until something is due by itself, or until it should have happened long ago."""
     due = one(rng, _next_due())
     if due is not None:
-        late = rng.choice([-1, 0.001, 0.001, 60, 90_000, 8 * 86_400, 25 * 86_400])
+        late = rng.choice([-1, 0.001, 0.001, 0.001, 60, 60, 90_000, 8 * 86_400, 25 * 86_400])
         seconds = max(due - world.clock.now, 0) + late
         world.clock.pass_by(max(seconds, 0.001))
         world.trace.append(f"{seconds / 86_400:.4f} days go by")

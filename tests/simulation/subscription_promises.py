@@ -195,15 +195,13 @@ def _all_is_heard() -> bool:
         return bool(cursor.fetchone()[0])
 
 
-def at_the_end() -> Iterator[str]:
-    """Of a world in which nothing is left to do."""
-    yield from unlike_their_invoices()
+def left_undone() -> Iterator[str]:
+    """With nothing going wrong any more everything happens when it is due."""
     for row in Subscription.objects.due(clock.now()):
         yield f"{row.id} is {row.status}, and was due at {row.due_at}"
-    yield from _kept()
 
 
-def _kept() -> Iterator[str]:
+def kept_in_the_end() -> Iterator[str]:
     """What was paid for a subscription that had ended before it began, or was to owe nothing, went back."""
     for row in Subscription.objects.exclude(ended_at=None).filter(voids_open_invoices=True):
         paid = Invoice.objects.filter(subscription_invoice__subscription=row, paid_at__gt=row.ended_at)

@@ -59,7 +59,7 @@ CLOCKS_AHEAD_MS = (0, 0, -1500, 2500)
 """What machines are apart."""
 LATEST_WAIT = 12
 SUBSCRIBING = 0.3
-"""The part of the worlds in which there are subscriptions: each takes twice as long as any other."""
+"""The part of the worlds in which there are subscriptions: each takes half as long again as any other."""
 
 
 class Template:

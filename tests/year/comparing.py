@@ -103,6 +103,6 @@ def _line(line: InvoiceLine) -> Line:
         assert back.ends_at is not None, back.id
         takes_back = (back.amount, micros(back.starts_at), micros(back.ends_at))
         return Line("credit", line.amount, starts_at, ends_at, takes_back)
-    if starts_at is None:
-        return Line("carried", line.amount)
-    return Line("overage" if line.description.startswith(f"{METERED}: ") else "plan", line.amount, starts_at, ends_at)
+    if line.description.startswith(f"{METERED}: "):
+        return Line("overage", line.amount, starts_at, ends_at)
+    return Line("plan" if starts_at else "carried", line.amount, starts_at, ends_at)

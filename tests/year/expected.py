@@ -159,7 +159,7 @@ class Customer:
             life.status = "expired"
         elif life.is_leaving:
             self._end(life, at)
-        elif life.period == 0 and not life.can_pay and (life.following or life.price).amount:
+        elif life.period == 0 and not life.can_pay and (life.following or life.price).amount > self._credit_of(life):
             life.status = "expired"
         else:
             self._next_period(life, at)
@@ -185,12 +185,28 @@ class Customer:
         life.ends_at = boundary(life.anchor, life.price.cycle, life.cycles + 1, life.zone)
         life.charged = Line("plan", life.price.amount, life.starts_at, life.ends_at)
 
+    def _credit_of(self, life: Life) -> int:
+        return self.credit[self._year.offers[life.price.offer].currency]
+
     def _over(self, life: Life) -> list[Line]:
+        amount = self._overage(life)
+        return [Line("overage", amount, life.starts_at, life.ends_at)] if amount else []
+
+    def _overage(self, life: Life) -> int:
+        """What the use of its period costs."""
         meter, used = life.price.meter, life.used[life.period]
         if meter is None or not life.period or used <= meter.limit:
-            return []
-        units = (used - meter.limit + meter.per - 1) // meter.per
-        return [Line("overage", units * meter.unit_amount, life.starts_at, life.ends_at)]
+            return 0
+        return (used - meter.limit + meter.per - 1) // meter.per * meter.unit_amount
+
+    def _over_late(self, life: Life, at: int) -> list[Line]:
+        """Of periods that nobody has begun: their lines have no dates."""
+        late = dataclasses.replace(life)
+        lines = []
+        while late.period and at >= late.ends_at:
+            self._turn(late)
+            lines.append(Line("overage", self._overage(late)))
+        return [line for line in lines if line.amount]
 
     def _unused(self, life: Life, at: int) -> list[Line]:
         charged = life.charged
@@ -242,11 +258,11 @@ class Customer:
         life.unpaid.clear()
 
     def _end(self, life: Life, at: int, *, credit_unused: bool = False) -> None:
-        """What was used over a limit is billed, unless nobody is to owe anything."""
-        lines = [] if life.voids else self._over(life)
+        """What was used over a limit is billed, unless nobody is to owe anything. What is owed is not credited."""
+        lines = [] if life.voids else [*self._over(life), *self._over_late(life, at)]
         if life.voids:
             self._void(life)
-        if credit_unused:
+        if credit_unused and not life.unpaid:
             lines += self._unused(life, at)
         if lines:
             self._bill(life, at, [*lines], period=None)
@@ -292,11 +308,11 @@ class Customer:
     def _change(self, life: Life, act: Act) -> str:
         if life.status not in ("trialing", "active") or life.is_past_due:
             return "forbidden_transition"
-        price = self._price(act.offer, act.at)
-        if life.following and life.following.offer != act.offer == life.price.offer:
+        if life.following is not None and life.following.offer != act.offer == life.price.offer:
             life.following = None
             return "done"
-        if price == ((act.when != "now" and life.following) or life.price):
+        price = self._price(act.offer, act.at)
+        if price == ((life.following if act.when != "now" else None) or life.price):
             return "same_plan"
         is_now = act.when == "now" if act.when else costs_more(price, life.price) or life.period == 0
         if not is_now:

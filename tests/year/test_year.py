@@ -16,7 +16,11 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.mark.parametrize(
     ("seed", "subscriptions"),
-    [(283, 25), pytest.param(11, 1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)])],
+    [
+        (283, 25),
+        pytest.param(289, 25, marks=pytest.mark.long),
+        pytest.param(11, 1000, marks=[pytest.mark.long, pytest.mark.timeout(3600)]),
+    ],
 )
 def test_a_year_comes_to_what_the_rules_say(seed: int, subscriptions: int) -> None:
     """Every line, total, period and status, and every customer's credit."""

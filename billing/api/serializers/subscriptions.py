@@ -27,7 +27,16 @@ LATEST_EVENTS = 20
             "Paid with a card's token",
             value={"plan": "plan_01h455vb4pex5vsknk084sn02q", "payment_method": "tok_visa"},
             request_only=True,
-        )
+        ),
+        OpenApiExample(
+            "By a back end",
+            value={
+                "plan": "plan_01h455vb4pex5vsknk084sn02q",
+                "customer": "cus_01h455vb4pex5vsknk084sn02q",
+                "payment_method": "tok_visa",
+            },
+            request_only=True,
+        ),
     ]
 )
 class SubscriptionInput(InputSerializer):
@@ -103,8 +112,8 @@ class SubscriptionChanges(InputSerializer):
 class CancelSubscriptionInput(InputSerializer):
     """POST /subscriptions/{id}/cancel. What is owed stays owed unless the merchant says `void_open_invoices`.
 
-    `credit_unused` credits what was paid for the rest of the period to the customer, where it ends now and nothing is
-    owed.
+    The merchant's `credit_unused` credits what was paid for the rest of the period to the customer, where it ends now
+    and nothing is owed.
     """
 
     when = serializers.ChoiceField(choices=[each.value for each in When], required=False, default=When.NOW.value)

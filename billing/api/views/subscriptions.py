@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.exceptions import ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +20,11 @@ from config.api.permissions import principal_of
 
 READ, WRITE = "subscriptions:read", "subscriptions:write"
 _CREATED = {201: serializers.SubscriptionSerializer, 200: serializers.SubscriptionSerializer}
+_TRIAL = OpenApiExample(
+    "Without a payment method",
+    value={"plan": "plan_01h455vb4pex5vsknk084sn02r", "customer": "cus_01h455vb4pex5vsknk084sn02q"},
+    request_only=True,
+)
 _SHOWN = {200: serializers.SubscriptionSerializer}
 
 
@@ -92,6 +97,7 @@ class SubscriptionTrial(APIView):
     @extend_schema(
         operation_id="subscriptions_trial",
         summary="Start the trial of a plan",
+        examples=[_TRIAL],
         request=serializers.SubscriptionInput,
         responses=_CREATED,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -17,7 +17,11 @@ from config.api.permissions import principal_of
 from config.api.shared_fields import SharedFields
 
 READ, WRITE = "usage:read", "usage:write"
-_CUSTOMER = OpenApiParameter("customer", description="Whose. Back ends send it, customers see their own.")
+_CUSTOMER = OpenApiParameter(
+    "customer",
+    description="Whose. Back ends send it, customers see their own.",
+    examples=[OpenApiExample("For a back end", value="cus_01h455vb4pex5vsknk084sn02q")],
+)
 
 
 class UsageUse(APIView):
