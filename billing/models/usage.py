@@ -3,6 +3,7 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from billing.models.plans import PlanVersion
 from billing.models.subscriptions import Subscription
 from config.api.idempotency import IdempotentModel
 from config.kernel.fields import ExactCharField, PrefixedIdField
@@ -12,13 +13,17 @@ from outbox.models import EventSource
 class UsageCounter(EventSource):
     """What one subscription has used of one feature in one period. Raised by one conditional statement.
 
-    `closed_at` is set by the renewal that bills what was used over the limit: from then on nothing is added.
+    `plan_version` limits and bills it: the latest in the period that has the feature. `carried` of what is used was
+    used before a change of plan began the period. `closed_at` is set by whatever ends the period and bills what was
+    used over the limit: from then on nothing is added.
     """
 
     id = PrefixedIdField(prefix="usg")
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="usage")
     feature = ExactCharField(max_length=50)
     period = models.PositiveIntegerField()
+    plan_version = models.ForeignKey(PlanVersion, on_delete=models.PROTECT, related_name="+")
+    carried = models.PositiveBigIntegerField(default=0)
     used = models.PositiveBigIntegerField(default=0)
     closed_at = models.DateTimeField(null=True)
     created_at = models.DateTimeField()

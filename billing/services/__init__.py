@@ -28,7 +28,6 @@ from billing.services.changing import (
     CurrencyDiffers,
     NotPaidYet,
     OtherFamily,
-    RenewalUnderWay,
     SamePlan,
     change_plan,
 )
@@ -145,7 +144,6 @@ __all__ = [
     "PlanNotFound",
     "PlanTerms",
     "RegistrationRefused",
-    "RenewalUnderWay",
     "SamePlan",
     "SessionAlreadyEnded",
     "SessionNotFound",

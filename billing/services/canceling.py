@@ -4,10 +4,11 @@ import enum
 
 from billing import events
 from billing.models import Subscription
-from billing.services import charging, locks, metering, moving
+from billing.services import locks, moving, renewing
+from billing.services.ending import end_now
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
-from config.kernel import clock, db
+from config.kernel import db
 from config.kernel.errors import Conflict, FieldError, ForbiddenTransition, Invalid
 
 
@@ -52,10 +53,12 @@ def cancel_subscription(
 
     What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
     the period stays charged unless `credit_unused`, which credits it where nothing is owed. Both are the merchant's to
-    say. Raises SubscriptionNotFound, CancelScheduled, NotForCustomers, and ForbiddenTransition once it has ended.
+    say. Periods that have begun meanwhile are billed first. Raises SubscriptionNotFound, CancelScheduled,
+    NotForCustomers, and ForbiddenTransition once it has ended.
     """
     _check_allowed(actor, void_open_invoices=void_open_invoices, credit_unused=credit_unused)
     subscription = locks.lock(subscription_id, actor)
+    renewing.catch_up(subscription)
     if subscription.ended_at is not None:
         raise ForbiddenTransition(
             action="cancel", resource="subscription", status=subscription.status, id=subscription.id
@@ -91,22 +94,3 @@ def reactivate_subscription(*, actor: Principal, subscription_id: str, reason: s
     subscription.voids_open_invoices = False
     moving.note(subscription, events.SubscriptionReactivated, actor=actor, reason=reason)
     return subscription
-
-
-def end_now(subscription: Subscription, *, actor: Principal, reason: str, credit_unused: bool = False) -> None:
-    """Requires its lock. It ends. What was used above its limits is billed, unless nobody is to owe anything.
-
-    What has paid one that never began goes back.
-    """
-    lines = metering.close_all(subscription)
-    if subscription.voids_open_invoices:
-        charging.void_owed(subscription, actor=actor, reason="the subscription was canceled")
-        lines = []
-    if credit_unused and charging.unsettled(subscription) is None:
-        lines += charging.unused(subscription, now=clock.now())
-    if lines:
-        invoice = charging.bill(subscription, lines=lines, period=None, actor=actor)
-        charging.charge(subscription, invoice, actor=actor, reason="the last invoice")
-    if subscription.status == SubscriptionStatus.PENDING:
-        charging.give_back_paid(subscription, actor=actor, reason="the subscription was canceled before it began")
-    moving.cancel(subscription, actor=actor, reason=reason)

@@ -5,12 +5,12 @@ from fractions import Fraction
 
 from billing import events
 from billing.models import Cycle, PlanVersion, Subscription
-from billing.services import calendar, charging, locks, metering, moving, plans
-from billing.services.canceling import When
+from billing.services import calendar, charging, locks, metering, moving, plans, renewing
+from billing.services.canceling import NotForCustomers, When
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
-from config.kernel.errors import Conflict, ForbiddenTransition, Unavailable
+from config.kernel.errors import Conflict, ForbiddenTransition
 from invoices.models import Invoice
 from invoices.services import Line
 
@@ -41,24 +41,20 @@ class NotPaidYet(Conflict):
     code = "not_paid_yet"
 
 
-class RenewalUnderWay(Unavailable):
-    """The period of subscription {subscription_id} has just ended and its renewal is under way. Try again shortly."""
-
-    code = "renewal_under_way"
-
-
 @db.transaction(idempotent=False)
 def change_plan(
     *, actor: Principal, subscription_id: str, plan_id: str, when: When | None = None, reason: str = ""
 ) -> Subscription:
     """Change to the latest version of a plan: at once if it costs more in the same time, else when the period ends.
 
-    `when` decides otherwise. What the customer has paid and not used is credited to the second. A change back to the
-    present plan takes back one that was to come. Raises SubscriptionNotFound, PlanNotFound, PlanInactive, SamePlan,
-    OtherFamily, CurrencyDiffers, RenewalUnderWay, NotPaidYet where it would leave credit for what was not paid, and
-    ForbiddenTransition unless it is trialing or active.
+    `when` decides otherwise; a customer may only wait for longer. What the customer has paid and not used is credited
+    to the second. A change back to the present plan takes back one that was to come. Periods that have begun meanwhile
+    are billed first. Raises SubscriptionNotFound, PlanNotFound, PlanInactive, SamePlan, OtherFamily, CurrencyDiffers,
+    NotForCustomers, NotPaidYet where it would leave credit for what was not paid, and ForbiddenTransition unless it is
+    trialing or active.
     """
     subscription = locks.lock(subscription_id, actor)
+    renewing.catch_up(subscription)
     if subscription.status not in CHANGEABLE:
         raise ForbiddenTransition(
             action="change the plan of", resource="subscription", status=subscription.status, id=subscription.id
@@ -69,7 +65,10 @@ def change_plan(
         return subscription
     plan, version = plans.offered(plan_id)
     _check(subscription, version, family=plan.family, when=when)
-    if (when or _default_when(subscription, version)) == When.PERIOD_END:
+    usual = _default_when(subscription, version)
+    if when == When.NOW != usual and actor.kind == "customer":
+        raise NotForCustomers("when")
+    if (when or usual) == When.PERIOD_END:
         subscription.next_plan_version = version
         moving.note(subscription, events.SubscriptionChangeScheduled, actor=actor, reason=reason)
     else:
@@ -108,10 +107,7 @@ def _change_now(subscription: Subscription, version: PlanVersion, *, actor: Prin
         _carry_on(subscription, version, actor)
         moving.note(subscription, events.SubscriptionPlanChanged, actor=actor, reason=reason, invoice=None)
         return
-    now = clock.now()
-    if subscription.period_ends_at <= now:
-        raise RenewalUnderWay(subscription_id=subscription.id)
-    invoice = _switch(subscription, version, now=now, actor=actor)
+    invoice = _switch(subscription, version, now=clock.now(), actor=actor)
     moving.note(subscription, events.SubscriptionPlanChanged, actor=actor, reason=reason, invoice=invoice.id)
     charging.charge(subscription, invoice, actor=actor, reason="a change of plan")
 
@@ -125,10 +121,12 @@ def _switch(subscription: Subscription, version: PlanVersion, *, now: datetime.d
         _check_paid(subscription, [*credited, rest])
         return charging.bill(subscription, lines=[*credited, rest], period=None, actor=actor)
     over = metering.close_period(subscription)
+    was = subscription.period
     subscription.plan_version, subscription.next_plan_version = version, None
     moving.anchor(subscription, at=now)
     period = charging.following_period(subscription)
     charging.enter(subscription, period)
+    metering.carry(subscription, period=was)
     lines = [*credited, charging.plan_line(subscription), *over]
     _check_paid(subscription, lines)
     return charging.bill(subscription, lines=lines, period=period.number, actor=actor)
@@ -145,4 +143,4 @@ def _carry_on(subscription: Subscription, version: PlanVersion, actor: Principal
     """The period goes on with the new plan, and so do the counters of what was used in it."""
     was = subscription.plan_version
     subscription.plan_version, subscription.next_plan_version = version, None
-    metering.tell_changed(subscription, was=was, actor=actor)
+    metering.limit_anew(subscription, was=was, actor=actor)

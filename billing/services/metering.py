@@ -21,43 +21,34 @@ def close_period(subscription: Subscription) -> list[Line]:
 
     A trial's limits have no price: nothing is ever used over them.
     """
-    if not any(each.is_metered for each in features.read(subscription.plan_version.features).values()):
-        return []
-    return _close(subscription, _locked(subscription), subscription.plan_version)
+    return _close(subscription, _locked(subscription))
 
 
 def close_all(subscription: Subscription) -> list[Line]:
-    """Requires its lock. As `close_period`, and of what was used in periods that no renewal has reached.
-
-    Those are on the plan it changes to when its period ends.
-    """
+    """Requires its lock. As `close_period`, and of what was used in periods that no renewal has reached."""
     open_ones = UsageCounter.objects.select_for_update().filter(subscription=subscription, closed_at=None)
-    counters = list(open_ones.order_by("period", "feature"))
-    current = [counter for counter in counters if counter.period <= subscription.period]
-    late = [counter for counter in counters if counter.period > subscription.period]
-    following = subscription.next_plan_version or subscription.plan_version
-    return _close(subscription, current, subscription.plan_version) + _close(subscription, late, following)
+    return _close(subscription, list(open_ones.order_by("period", "feature")))
 
 
-def _close(subscription: Subscription, counters: list[UsageCounter], version: PlanVersion) -> list[Line]:
+def _close(subscription: Subscription, counters: list[UsageCounter]) -> list[Line]:
     db.require_transaction()
-    read = features.read(version.features)
-    metered = {name: each for name, each in read.items() if each.is_metered}
-    most = features.overage_amount(read, price=version.amount)
     lines = []
     for counter in counters:
         counter.closed_at = clock.now()
         counter.save(update_fields=["closed_at"])
-        feature = metered.get(counter.feature)
-        if feature is not None and counter.period:
-            lines += _over(subscription, feature, counter, most)
+        if counter.period:
+            lines += _over(subscription, counter)
     return lines
 
 
-def _over(subscription: Subscription, feature: Feature, counter: UsageCounter, most: int) -> list[Line]:
+def _over(subscription: Subscription, counter: UsageCounter) -> list[Line]:
     """At most what an invoice takes: a change of plan may have made more of it overage than can be billed."""
+    version = _version(subscription, counter)
+    read = features.read(version.features)
+    feature = read[counter.feature]
     if feature.overage is None or feature.limit is None:
         return []
+    most = features.overage_amount(read, price=version.amount)
     units = min(feature.overage.units(counter.used, feature.limit), feature.overage.most_units(most))
     if not units:
         return []
@@ -73,6 +64,56 @@ def _over(subscription: Subscription, feature: Feature, counter: UsageCounter, m
     ]
 
 
+def _version(subscription: Subscription, counter: UsageCounter) -> PlanVersion:
+    """By which it is billed: nearly always the subscription's own, which is read already."""
+    own = subscription.plan_version
+    return own if counter.plan_version_id == own.id else counter.plan_version
+
+
+def carry(subscription: Subscription, *, period: int) -> None:
+    """Requires its lock. What was used in `period`, which a change of plan has cut short, counts in the one it began.
+
+    Else each change would give a whole limit once more, for the price of the days between. As much as the new limit
+    has: what is over it was billed, or was not to be paid for.
+    """
+    db.require_transaction()
+    metered = _metered(subscription.plan_version)
+    for old in _counters.all(subscription.id, period):
+        feature = metered.get(old.feature)
+        carried = 0 if feature is None else old.used if feature.limit is None else min(old.used, feature.limit)
+        if carried:
+            UsageCounter.objects.create(
+                subscription=subscription,
+                feature=old.feature,
+                period=subscription.period,
+                plan_version=subscription.plan_version,
+                carried=carried,
+                used=carried,
+                created_at=clock.now(),
+            )
+
+
+def limit_anew(subscription: Subscription, *, was: PlanVersion, actor: Principal) -> None:
+    """Requires its lock. What was used in the period is limited and billed by the plan it has changed to, where that
+    has the feature, and what is reached of limits that are others now is told.
+    """
+    db.require_transaction()
+    before, now = _metered(was), _metered(subscription.plan_version)
+    for counter in _locked(subscription):
+        feature, old = now.get(counter.feature), before.get(counter.feature)
+        if feature is None:
+            continue
+        counter.plan_version = subscription.plan_version
+        counter.save(update_fields=["plan_version"])
+        if old is None or old.limit != feature.limit:
+            for percent in _reached(feature, counter.used):
+                _tell(counter, subscription, feature, percent, actor)
+
+
+def _metered(version: PlanVersion) -> dict[str, Feature]:
+    return {name: each for name, each in features.read(version.features).items() if each.is_metered}
+
+
 def tell_crossed(
     counter: UsageCounter, subscription: Subscription, feature: Feature, *, used_before: int, actor: Principal
 ) -> None:
@@ -80,18 +121,6 @@ def tell_crossed(
     db.require_transaction()
     for percent in _reached(feature, counter.used):
         if percent not in _reached(feature, used_before):
-            _tell(counter, subscription, feature, percent, actor)
-
-
-def tell_changed(subscription: Subscription, *, was: PlanVersion, actor: Principal) -> None:
-    """Requires its lock. Tell of what was used already of the limits that a change of plan has set."""
-    db.require_transaction()
-    before, now = features.read(was.features), features.read(subscription.plan_version.features)
-    for counter in _locked(subscription):
-        feature, old = now.get(counter.feature), before.get(counter.feature)
-        if feature is None or (old is not None and old.limit == feature.limit):
-            continue
-        for percent in _reached(feature, counter.used):
             _tell(counter, subscription, feature, percent, actor)
 
 

@@ -14,8 +14,8 @@ from django.conf import settings
 
 from billing import events
 from billing.models import AfterGrace, PlanVersion, Subscription
-from billing.services import canceling, charging, locks, metering, moving
-from billing.states import SubscriptionStatus
+from billing.services import charging, ending, locks, metering, moving
+from billing.states import SERVED, SubscriptionStatus
 from config.api.principals import Principal, system
 from config.kernel import clock, correlation, db
 from config.kernel.errors import Conflict
@@ -120,6 +120,13 @@ def check_due(subscription: Subscription) -> None:
         raise NotDue(subscription_id=subscription.id)
 
 
+def catch_up(subscription: Subscription) -> None:
+    """Requires its lock. Whatever somebody does to it comes after the periods that have begun: they are billed."""
+    while _is_due(subscription) and _is_renewal(subscription):
+        _renew(subscription, ACTOR, "")
+        db.flush()
+
+
 def _is_due(subscription: Subscription) -> bool:
     return subscription.due_at is not None and subscription.due_at <= clock.now()
 
@@ -128,14 +135,28 @@ def _advance(subscription: Subscription, actor: Principal, reason: str) -> None:
     """`reason` is that of whoever had it done; otherwise each step gives its own."""
     if subscription.status == SubscriptionStatus.PENDING:
         _expire_unpaid(subscription, actor, reason)
-    elif subscription.status == SubscriptionStatus.PAST_DUE and moving.grace_ends_at(subscription) <= clock.now():
+    elif _is_grace_over(subscription):
         _end_grace(subscription, actor, reason)
     elif subscription.cancels_at_period_end:
-        canceling.end_now(subscription, actor=actor, reason=reason or subscription.cancel_reason)
+        ending.end_now(subscription, actor=actor, reason=reason or subscription.cancel_reason)
     elif subscription.period == 0:
         _end_trial(subscription, actor, reason)
     else:
         _renew(subscription, actor, reason)
+
+
+def _is_renewal(subscription: Subscription) -> bool:
+    """Whether what is due is another period, and nothing else."""
+    return (
+        subscription.status in SERVED
+        and not _is_grace_over(subscription)
+        and not subscription.cancels_at_period_end
+        and subscription.period > 0
+    )
+
+
+def _is_grace_over(subscription: Subscription) -> bool:
+    return subscription.status == SubscriptionStatus.PAST_DUE and moving.grace_ends_at(subscription) <= clock.now()
 
 
 def _expire_unpaid(subscription: Subscription, actor: Principal, reason: str) -> None:
@@ -154,7 +175,7 @@ def _end_grace(subscription: Subscription, actor: Principal, reason: str) -> Non
     if charging.owed(subscription) is None and not charging.waits_for_a_person(subscription):
         _wait(subscription)
     elif version.after_grace == AfterGrace.CANCEL:
-        canceling.end_now(subscription, actor=actor, reason=reason)
+        ending.end_now(subscription, actor=actor, reason=reason)
     else:
         moving.suspend(subscription, actor=actor, reason=reason)
 

@@ -30,6 +30,7 @@ class Serving:
     """A subscription that serves its customer, in period `period`. What it says holds while no event is added to it."""
 
     subscription: Subscription
+    plan_version_id: str
     period: int
     ends_at: datetime.datetime
     features: Mapping[str, Feature]
@@ -78,6 +79,7 @@ def _read(subscription: Subscription, stored: Mapping[str, Any], price: int) -> 
     read = features.read(stored)
     return Serving(
         subscription=subscription,
+        plan_version_id=subscription.plan_version_id,
         period=subscription.period,
         ends_at=subscription.period_ends_at,
         features=read,

@@ -216,7 +216,11 @@ def _open(served: Serving, feature: Feature) -> None:
         raise _LookAgain
     if _counter(served, feature) is None:
         UsageCounter.objects.create(
-            subscription=subscription, feature=feature.name, period=served.period, created_at=clock.now()
+            subscription=subscription,
+            feature=feature.name,
+            period=served.period,
+            plan_version_id=served.plan_version_id,
+            created_at=clock.now(),
         )
 
 

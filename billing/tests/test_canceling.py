@@ -191,12 +191,12 @@ def test_what_is_not_used_is_credited_where_that_is_asked_for() -> None:
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
 
 
-def test_where_the_renewal_is_late_there_is_nothing_left_to_credit() -> None:
-    """The period that was paid is over, and no other has been billed."""
+def test_where_the_renewal_is_late_there_is_nothing_to_credit() -> None:
+    """The period that was paid is over, and the one that has begun is not paid yet."""
     subscription = make_active()
     go_to(subscription.period_ends_at + datetime.timedelta(days=1))
     assert cancel(subscription, credit_unused=True).status == "canceled"
-    assert len(invoices_of(subscription)) == 1
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 1000]
 
 
 @pytest.mark.parametrize(("terms", "status"), [(None, "void"), (VISA, "paid")])
@@ -220,14 +220,6 @@ def test_what_was_paid_is_credited_though_what_is_open_is_voided() -> None:
     cancel(subscription, credit_unused=True, void_open_invoices=True)
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", "void", "paid"]
     assert invoices.credit_balance(customer=subscription.customer, currency="EUR") == 500
-
-
-def test_a_period_that_has_ended_has_nothing_to_credit() -> None:
-    """Though nobody has renewed it yet."""
-    subscription = make_active()
-    go_to(subscription.period_ends_at)
-    assert cancel(subscription, credit_unused=True).status == "canceled"
-    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000]
 
 
 def test_what_nobody_owes_is_not_credited() -> None:
@@ -283,13 +275,6 @@ def test_unpaid_and_canceled_with_credit_long_after_the_period() -> None:
     go_to(subscription.period_ends_at + datetime.timedelta(days=3))
     renew()
     assert again(subscription).status == "unpaid"
-    assert cancel(subscription, credit_unused=True).status == "canceled"
-
-
-def test_canceled_with_credit_before_a_late_renewal() -> None:
-    """The period has just ended, the renewal has not come: no credit, no crash."""
-    subscription = make_active()
-    go_to(subscription.period_ends_at)
     assert cancel(subscription, credit_unused=True).status == "canceled"
 
 
@@ -367,11 +352,21 @@ def test_customers_cannot_let_themselves_off_nor_give_themselves_credit() -> Non
 
 
 def test_what_is_used_in_a_late_period_is_billed_when_it_is_canceled() -> None:
-    """The renewal is late, and the customer has used what the next period holds."""
+    """The renewal is late, and the customer has used what the next period holds: that is billed first."""
     plan = make_plan(features={"calls": {"limit": 10, "overage": {"unit_amount": 5}}})
     subscription = make_active(plan)
     go_to(subscription.period_ends_at)
     services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=20, key=None)
     cancel(subscription)
-    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 50]
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 1000, 50]
     assert not UsageCounter.objects.filter(closed_at=None).exists()
+
+
+@pytest.mark.parametrize("when", When)
+def test_what_was_missed_is_made_up_for_before_it_is_canceled(when: When) -> None:
+    """Whoever cancels while nobody renews has been served, and pays for the periods that have begun."""
+    subscription = make_active(make_plan(cycle="day"))
+    go_to(subscription.period_ends_at + datetime.timedelta(days=5))
+    canceled = cancel(subscription, when)
+    assert (canceled.period, canceled.period_ends_at > clock.now()) == (7, True)
+    assert [invoice.amount for invoice in invoices_of(subscription)] == [1000] * 7

@@ -1,12 +1,13 @@
 """Changes of plan: now with what was not used credited, later when the period ends, and what is refused."""
 
 import datetime
+from typing import Any
 
 import pytest
 import time_machine
 
 from billing import services
-from billing.models import Cycle, Plan, Subscription
+from billing.models import Cycle, Plan, Subscription, SubscriptionInvoice
 from billing.services import When, calendar
 from billing.tests.factories import (
     VISA,
@@ -21,6 +22,8 @@ from billing.tests.factories import (
     renew,
     settle,
 )
+from config.api import principals
+from config.api.principals import Principal
 from config.kernel import clock
 from config.kernel.errors import Conflict, ForbiddenTransition
 from config.test_clock.services import advance
@@ -33,8 +36,10 @@ pytestmark = [
 ]
 
 
-def change(subscription: Subscription, plan: Plan, when: When | None = None) -> Subscription:
-    return services.change_plan(actor=MERCHANT_KEY, subscription_id=subscription.id, plan_id=plan.id, when=when)
+def change(
+    subscription: Subscription, plan: Plan, when: When | None = None, actor: Principal = MERCHANT_KEY
+) -> Subscription:
+    return services.change_plan(actor=actor, subscription_id=subscription.id, plan_id=plan.id, when=when)
 
 
 def half_way(subscription: Subscription) -> None:
@@ -234,11 +239,25 @@ def test_what_is_owed_is_paid_first() -> None:
 
 
 def test_a_period_that_has_just_ended_is_renewed_first() -> None:
-    """Trying again shortly will do."""
+    """On the plan that it was on; the change takes back the rest of what that has billed."""
     subscription = make_active()
     go_to(subscription.period_ends_at)
-    with pytest.raises(services.RenewalUnderWay):
-        change(subscription, make_plan(3000))
+    assert change(subscription, make_plan(3000, name="Pro")).period == 2
+    periods = SubscriptionInvoice.objects.filter(subscription=subscription).order_by("id")
+    assert [(each.period, each.invoice.amount > 1900) for each in periods] == [(1, False), (2, False), (None, True)]
+    assert [invoice.amount for invoice in invoices_of(subscription)][:2] == [1000, 1000]
+
+
+@pytest.mark.parametrize("cheaper", [{"amount": 0}, {"amount": 20_000, "cycle": "year"}])
+def test_customers_wait_for_what_costs_less(cheaper: dict[str, Any]) -> None:
+    """The merchant decides who is credited; what costs more may begin now, or later, as they like."""
+    subscription = make_active(make_plan(2000))
+    ada = principals.customer(subscription.customer_id)
+    with pytest.raises(services.NotForCustomers) as refused:
+        change(subscription, make_plan(**cheaper, name="Light"), actor=ada, when=When.NOW)
+    assert [error.field for error in refused.value.errors] == ["when"]
+    assert change(subscription, make_plan(**cheaper, name="Light"), actor=ada).next_plan_version is not None
+    assert change(subscription, make_plan(3000, name="Pro"), actor=ada, when=When.NOW).plan_version.amount == 3000
 
 
 def test_an_upgrade_that_cannot_be_paid_makes_it_past_due() -> None:

@@ -5,8 +5,8 @@ import pytest
 from billing import services
 from billing.models import Subscription, UsageCounter
 from billing.services.canceling import When
-from billing.tests.factories import VISA, again, go_to, invoices_of, make_active, make_trial, renew
-from billing.tests.usage import SOFT_LIMIT, metered, told, use
+from billing.tests.factories import VISA, again, go_to, invoices_of, make_active, make_plan, make_trial, renew
+from billing.tests.usage import SOFT_LIMIT, metered, told, use, used_of
 from invoices.models import InvoiceLine
 from invoices.tests.factories import MERCHANT_KEY
 from outbox.models import OutboxEvent
@@ -17,9 +17,9 @@ pytestmark = [
 ]
 
 
-def lines_of(subscription: Subscription) -> list[tuple[str, int, int, int]]:
-    """(description, quantity, unit amount, amount) of its latest invoice."""
-    lines = InvoiceLine.objects.filter(invoice=invoices_of(subscription)[-1]).order_by("position")
+def lines_of(subscription: Subscription, place: int = -1) -> list[tuple[str, int, int, int]]:
+    """(description, quantity, unit amount, amount) of its latest invoice, or the one at `place`."""
+    lines = InvoiceLine.objects.filter(invoice=invoices_of(subscription)[place]).order_by("position")
     return [(line.description, line.quantity, line.unit_amount, line.amount) for line in lines]
 
 
@@ -76,17 +76,54 @@ def test_what_is_over_a_limit_is_billed_when_a_subscription_is_canceled() -> Non
 
 
 def test_what_was_used_in_a_period_that_nobody_has_begun_is_billed_by_the_plan_it_changes_to() -> None:
-    """That is what the use was let in by; what was used before the period's end is billed by the plan of then."""
+    """That is what let it in. The period is billed first, and what it has used when it is canceled."""
     subscription = make_active(metered(SOFT_LIMIT))
     use(subscription, 105)
     change(subscription, {"limit": 10, "overage": {"unit_amount": 3}}, amount=500, when=When.PERIOD_END)
     go_to(subscription.period_ends_at)
     use(subscription, 12)
     services.cancel_subscription(actor=MERCHANT_KEY, subscription_id=subscription.id)
-    assert lines_of(subscription) == [
-        ("api_calls: 5 over 100", 1, 7, 7),
-        ("api_calls: 2 over 10", 2, 3, 6),
-    ]
+    assert lines_of(subscription, -2) == [("Basic", 1, 500, 500), ("api_calls: 5 over 100", 1, 7, 7)]
+    assert lines_of(subscription) == [("api_calls: 2 over 10", 2, 3, 6)]
+
+
+def test_what_was_over_is_billed_whatever_plan_the_period_ends_on() -> None:
+    """By the latest plan that had the feature: one without it forgets nothing, and nothing is billed by a later one."""
+    subscription = make_active(metered(SOFT_LIMIT))
+    use(subscription, 130)
+    services.change_plan(
+        actor=MERCHANT_KEY, subscription_id=subscription.id, plan_id=make_plan(1001, name="Unmetered").id
+    )
+    change(subscription, {"limit": 0, "overage": {"unit_amount": 1000}}, amount=500, when=When.PERIOD_END)
+    go_to(again(subscription).period_ends_at)
+    renew()
+    assert lines_of(subscription) == [("Basic", 1, 500, 500), ("api_calls: 30 over 100", 3, 7, 21)]
+    assert not UsageCounter.objects.filter(closed_at=None).exists()
+
+
+def test_what_was_used_goes_on_counting_when_another_cycle_begins() -> None:
+    """Up to the new limit: changing to and fro gives no further limit, and nothing that was free is billed."""
+    subscription = make_active(metered(100, amount=3000))
+    use(subscription, 100)
+    change_cycle(subscription, "week", 750)
+    with pytest.raises(services.UsageLimitExceeded) as refused:
+        use(subscription)
+    assert refused.value.detail.startswith("1 more of api_calls is over its limit of 100: 0 are left")
+    change_cycle(subscription, "month", 3000, limit={"limit": 40, "overage": {"unit_amount": 7}})
+    use(subscription, 2)
+    go_to(again(subscription).period_ends_at)
+    renew()
+    assert lines_of(subscription)[1] == ("api_calls: 2 over 40", 2, 7, 14)
+    assert used_of(subscription) == {1: 100, 2: 100, 3: 42}
+
+
+def change_cycle(subscription: Subscription, cycle: str, amount: int, limit: object = 100) -> None:
+    services.change_plan(
+        actor=MERCHANT_KEY,
+        subscription_id=subscription.id,
+        plan_id=metered(limit, amount=amount, cycle=cycle).id,
+        when=When.NOW,
+    )
 
 
 def test_a_trial_bills_nothing_of_what_was_used() -> None:

@@ -1,7 +1,6 @@
 """What happens to subscriptions by itself: renewals, declines, days of grace, the ends of trials."""
 
 import datetime
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -61,19 +60,18 @@ def test_a_renewal_makes_the_next_period_once() -> None:
     assert events_of(subscription) == ["created", "activated", "renewed"]
 
 
-@pytest.mark.parametrize(("features", "statements"), [({}, 11), ({"api_calls": {"limit": 10}}, 12)])
-def test_a_renewal_takes_eleven_statements(features: dict[str, Any], statements: int) -> None:
-    """Locks; credit; invoice, whose period it is, subscription, payment, invoice; events, lines, journal, entries.
+def test_a_renewal_takes_twelve_statements() -> None:
+    """Locks; usage, credit; invoice, whose period, subscription, payment, invoice; events, lines, journal, entries.
 
-    The usage of what its plan limits costs one more; who is due and the plan are read once for a whole batch.
+    Who is due and the plan are read once for a whole batch.
     """
-    subscription = make_active(make_plan(features=features))
+    subscription = make_active()
     go_to(subscription.period_ends_at)
     [due] = renewing._read_due().values()
     with CaptureQueriesContext(connection) as captured:
         assert renewing.take_step(due) == Step.TAKEN
     sent = [query["sql"] for query in captured if not query["sql"].startswith(("BEGIN", "COMMIT"))]
-    assert len(sent) == statements, sent
+    assert len(sent) == 12, sent
 
 
 def test_what_was_missed_is_made_up_for_period_by_period() -> None:

@@ -149,7 +149,12 @@ def test_a_version_of_a_plan_says_what_the_database_knows() -> None:
 def test_a_feature_has_one_counter_in_a_period() -> None:
     """Another period has its own."""
     subscription = make_active()
-    common = {"subscription": subscription, "feature": "api_calls", "created_at": clock.now()}
+    common = {
+        "subscription": subscription,
+        "plan_version": subscription.plan_version,
+        "feature": "api_calls",
+        "created_at": clock.now(),
+    }
     UsageCounter.objects.create(period=1, **common)
     second = UsageCounter.objects.create(period=2, **common)
     refused(second, "billing_usage_counter_feature|Duplicate|UNIQUE", period=1)

@@ -44,13 +44,15 @@ def counters(snapshot: Snapshot, after: str, last: str) -> Iterator[Violation]:
     for log in dossiers.logs(snapshot, "usg", "billing_usagecounter", after, last):
         yield from histories.log(log)
     for id, used, recorded in snapshot.rows(
-        "SELECT c.id, c.used, COALESCE(SUM(r.delta), 0) FROM billing_usagecounter c"
-        " LEFT JOIN billing_usagerecord r ON r.counter_id = c.id WHERE c.id > %s AND c.id <= %s GROUP BY c.id, c.used",
+        "SELECT c.id, c.used, c.carried + COALESCE(SUM(r.delta), 0) FROM billing_usagecounter c"
+        " LEFT JOIN billing_usagerecord r ON r.counter_id = c.id WHERE c.id > %s AND c.id <= %s"
+        " GROUP BY c.id, c.used, c.carried",
         after,
         last,
     ):
         if used != recorded:
-            yield Violation("usage", public("usg", id), f"{recorded}, as its records add up to", str(used))
+            adds_up = f"{recorded}, as what it began with and its records add up to"
+            yield Violation("usage", public("usg", id), adds_up, str(used))
 
 
 def _own(events: list[EventRow]) -> list[EventRow]:

@@ -108,7 +108,8 @@ def subscribed(plan: Plan | None = None) -> Subscription:
     subscription = make_subscription(plan, terms=None)
     now = clock.now()
     counter = UsageCounter.objects.create(
-        subscription=subscription, feature="api_calls", period=1, used=7, created_at=now
+        subscription=subscription, plan_version=subscription.plan_version, feature="api_calls", period=1, used=7,
+        created_at=now,
     )  # fmt: skip
     UsageRecord.objects.create(
         counter=counter,

@@ -71,7 +71,12 @@ def _after_its_period(subscription: Subscription) -> Act:
 
 def _use(subscription: Subscription, used: int) -> Subscription:
     counter = UsageCounter.objects.create(
-        subscription=subscription, feature="api_calls", period=subscription.period, used=used, created_at=clock.now()
+        subscription=subscription,
+        plan_version=subscription.plan_version,
+        feature="api_calls",
+        period=subscription.period,
+        used=used,
+        created_at=clock.now(),
     )
     now = clock.now()
     UsageRecord.objects.create(

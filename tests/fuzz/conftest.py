@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from django.core.cache import cache
 
 from config.tests.servers import database_url, granian
 from payments.providers.simulated.simulator.server import SimulatorServer
@@ -17,6 +18,13 @@ def port(django_db_setup: None) -> Iterator[int]:
         granian("config.wsgi:application", DATABASE_URL=database_url(), SIMULATOR_URL=simulator.url) as port,
     ):
         yield port
+
+
+@pytest.fixture(autouse=True)
+def _tries_are_forgotten() -> Iterator[None]:
+    """Whoever registers or signs in after these tests has not tried too often."""
+    yield
+    cache.clear()
 
 
 @pytest.fixture

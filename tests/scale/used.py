@@ -37,7 +37,14 @@ def fill() -> None:
     ]
     Subscription.objects.bulk_create(subscriptions)
     counters = [
-        UsageCounter(subscription=each, feature="api_calls", period=period, used=14, created_at=now)
+        UsageCounter(
+            subscription=each,
+            plan_version=each.plan_version,
+            feature="api_calls",
+            period=period,
+            used=14,
+            created_at=now,
+        )
         for each in subscriptions
         for period in range(1, PERIODS + 1)
     ]

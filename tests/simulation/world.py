@@ -44,7 +44,7 @@ ACCIDENTS = (DatabaseError, Unavailable, TransportError, httpx.HTTPError, redis.
 INBOX_LOG = "webhooks.inbound.services.applying"
 NOT_YET = ("RefundTooLarge", "RefundCurrencyDiffers", "PaymentNotFound")
 """Why an event of the provider may not fit what is known so far; one that never does is a violation at the end."""
-AGAIN = ("renewal_under_way", "provider_unavailable")
+AGAIN = ("provider_unavailable",)
 """Codes of a 503 that needs no accident of ours: what is asked for cannot be done yet."""
 WEBHOOKS = "/webhooks/payment-provider"
 

@@ -80,7 +80,7 @@ def _end(subscription: Subscription) -> End:
 
 
 def _expected_end(life: Life) -> End:
-    status = "past_due" if life.status == "active" and life.is_past_due else life.status
+    status = "past_due" if life.status == "active" and life.unpaid else life.status
     return End(status, life.price.offer, life.period, life.starts_at, life.ends_at)
 
 

@@ -6,6 +6,7 @@ zones and calendars are those of the standard library.
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections import Counter
 from collections.abc import Iterator
@@ -75,8 +76,12 @@ class Life:
     voids: bool = False
     used: Counter[int] = dataclasses.field(default_factory=Counter)
     """Of the metered feature, by period."""
+    meter: Meter | None = None
+    """By which the use of the period is billed: of the latest plan in it that has one."""
     charged: Line | None = None
     bills: list[Bill] = dataclasses.field(default_factory=list)
+    asked: dict[int, int] = dataclasses.field(default_factory=dict)
+    """When somebody was asked to pay, by the place of the bill."""
     unpaid: dict[int, int] = dataclasses.field(default_factory=dict)
     """When somebody pays after all, by the place of the bill."""
 
@@ -84,9 +89,16 @@ class Life:
     def has_ended(self) -> bool:
         return self.status in ("canceled", "expired")
 
+    def is_past_due(self, at: int) -> bool:
+        """Nobody has heard yet of what was asked for in this moment."""
+        return any(self.asked[place] < at for place in self.unpaid)
+
+    def is_unsettled(self, at: int) -> bool:
+        return bool(self.unpaid) or at in self.asked.values()
+
     @property
-    def is_past_due(self) -> bool:
-        return bool(self.unpaid)
+    def is_served(self) -> bool:
+        return self.status in ("trialing", "active")
 
     def due_at(self) -> int:
         """When something happens by itself."""
@@ -184,6 +196,7 @@ class Customer:
         life.starts_at = boundary(life.anchor, life.price.cycle, life.cycles, life.zone)
         life.ends_at = boundary(life.anchor, life.price.cycle, life.cycles + 1, life.zone)
         life.charged = Line("plan", life.price.amount, life.starts_at, life.ends_at)
+        life.meter = life.price.meter
 
     def _credit_of(self, life: Life) -> int:
         return self.credit[self._year.offers[life.price.offer].currency]
@@ -193,20 +206,11 @@ class Customer:
         return [Line("overage", amount, life.starts_at, life.ends_at)] if amount else []
 
     def _overage(self, life: Life) -> int:
-        """What the use of its period costs."""
-        meter, used = life.price.meter, life.used[life.period]
+        """What the use of its period costs, by the latest plan in it that counts."""
+        meter, used = life.meter, life.used[life.period]
         if meter is None or not life.period or used <= meter.limit:
             return 0
         return (used - meter.limit + meter.per - 1) // meter.per * meter.unit_amount
-
-    def _over_late(self, life: Life, at: int) -> list[Line]:
-        """Of periods that nobody has begun: their lines have no dates."""
-        late = dataclasses.replace(life)
-        lines = []
-        while late.period and at >= late.ends_at:
-            self._turn(late)
-            lines.append(Line("overage", self._overage(late)))
-        return [line for line in lines if line.amount]
 
     def _unused(self, life: Life, at: int) -> list[Line]:
         charged = life.charged
@@ -237,6 +241,7 @@ class Customer:
     def _ask(self, life: Life, bill: Bill, at: int) -> None:
         decline = self._script.declines.get((life.family, self._asked[life.family]))
         self._asked[life.family] += 1
+        life.asked[len(life.bills) - 1] = at
         if decline is not None:
             bill.status = "owed"
             life.unpaid[len(life.bills) - 1] = recovery(decline, at)
@@ -257,12 +262,20 @@ class Customer:
             life.bills[place].credited = 0
         life.unpaid.clear()
 
+    def _give_back(self, life: Life, at: int) -> None:
+        """What was asked for in this moment is paid, and goes back; credit too."""
+        currency = self._year.offers[life.price.offer].currency
+        for place, asked_at in life.asked.items():
+            if asked_at == at and place not in life.unpaid:
+                self.credit[currency] += life.bills[place].credited
+
     def _end(self, life: Life, at: int, *, credit_unused: bool = False) -> None:
         """What was used over a limit is billed, unless nobody is to owe anything. What is owed is not credited."""
-        lines = [] if life.voids else [*self._over(life), *self._over_late(life, at)]
+        lines = [] if life.voids else self._over(life)
         if life.voids:
+            self._give_back(life, at)
             self._void(life)
-        if credit_unused and not life.unpaid:
+        if credit_unused and not life.is_unsettled(at):
             lines += self._unused(life, at)
         if lines:
             self._bill(life, at, [*lines], period=None)
@@ -274,9 +287,12 @@ class Customer:
             return self._begin(act, life)
         if life is None:
             return "nobody"
-        return {"change": self._change, "cancel": self._cancel, "reactivate": self._reactivate, "use": self._use}[
-            act.what
-        ](life, act)
+        acts = {"change": self._change, "cancel": self._cancel, "reactivate": self._reactivate, "use": self._use}
+        before = copy.deepcopy((self.lives, self.credit, self._asked))
+        told = acts[act.what](life, act)
+        if told != "done":
+            self.lives, self.credit, self._asked = before
+        return told
 
     def _begin(self, act: Act, earlier: Life | None) -> str:
         if earlier is not None and not earlier.has_ended:
@@ -305,8 +321,14 @@ class Customer:
         terms = self._year.offers[offer]
         return Price(offer, len(versions), versions[-1], terms.cycle, terms.trial_days, terms.meter)
 
+    def _catch_up(self, life: Life, at: int) -> None:
+        """What the worker has not come to yet is done before anything else."""
+        while life.is_served and life.period and not life.is_leaving and at >= life.ends_at:
+            self._next_period(life, at)
+
     def _change(self, life: Life, act: Act) -> str:
-        if life.status not in ("trialing", "active") or life.is_past_due:
+        self._catch_up(life, act.at)
+        if life.status not in ("trialing", "active") or life.is_past_due(act.at):
             return "forbidden_transition"
         if life.following is not None and life.following.offer != act.offer == life.price.offer:
             life.following = None
@@ -319,26 +341,39 @@ class Customer:
             life.following = price
         elif life.period == 0:
             life.price, life.following = price, None
-        elif act.at >= life.ends_at:
-            return "renewal_under_way"
         else:
-            self._change_now(life, price, act.at)
+            return self._change_now(life, price, act.at)
         return "done"
 
-    def _change_now(self, life: Life, price: Price, at: int) -> None:
-        unused = self._unused(life, at)
+    def _change_now(self, life: Life, price: Price, at: int) -> str:
+        """What would become credit has to be paid first."""
+        is_unsettled, lines = life.is_unsettled(at), [*self._unused(life, at)]
+        period = None
         if price.cycle == life.price.cycle:
             life.price, life.following = price, None
+            life.meter = price.meter or life.meter
             life.charged = Line("plan", rest_of(price.amount, life.starts_at, at, life.ends_at), at, life.ends_at)
-            self._bill(life, at, [*unused, life.charged], period=None)
-            return
-        over = self._over(life)
+        else:
+            lines += self._over(life)
+            self._begin_anew(life, price, at)
+            period = life.period
+        lines += [life.charged] if life.charged else []
+        if is_unsettled and sum(line.amount for line in lines) < 0:
+            return "not_paid_yet"
+        self._bill(life, at, [*lines], period=period)
+        return "done"
+
+    def _begin_anew(self, life: Life, price: Price, at: int) -> None:
+        """A period of another cycle, in which what was used goes on counting."""
+        used = life.used[life.period]
         life.price, life.following = price, None
         life.anchor, life.cycles = at, -1
         self._enter(life)
-        self._bill(life, at, [*unused, life.charged, *over], period=life.period)
+        if price.meter is not None:
+            life.used[life.period] = min(used, price.meter.limit)
 
     def _cancel(self, life: Life, act: Act) -> str:
+        self._catch_up(life, act.at)
         if life.has_ended:
             return "forbidden_transition"
         voids = act.void_open_invoices or life.status == "pending"

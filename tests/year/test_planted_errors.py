@@ -45,7 +45,7 @@ ERRORS = (
     Edit(CALENDAR, "relativedelta(months=3)", "relativedelta(days=90)"),
     Edit(CHARGING, "        moving.anchor(subscription, at=subscription.period_ends_at)\n", "        pass\n"),
     Edit("billing/services/features.py", "-(-max(used - limit, 0) // self.per)", "max(used - limit, 0) // self.per"),
-    Edit("billing/services/canceling.py", "    lines = metering.close_all(subscription)\n", "    lines = []\n"),
+    Edit("billing/services/ending.py", "    lines = metering.close_all(subscription)\n", "    lines = []\n"),
     Edit(
         "invoices/services/issuing.py",
         "    balance = credit.credit_balance(customer=customer, currency=new.currency) if customer else 0\n",

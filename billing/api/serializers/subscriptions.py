@@ -79,8 +79,8 @@ def terms_of(data: dict[str, Any]) -> PaymentTerms | None:
 class SubscriptionChanges(InputSerializer):
     """PATCH /subscriptions/{id}: another plan, or another payment method for what is due later.
 
-    Without `when` a plan that costs more in the same time begins now, any other when the period ends. An empty
-    `payment_method` is the customer's default one.
+    Without `when` a plan that costs more in the same time begins now, any other when the period ends; customers cannot
+    have those begin now. An empty `payment_method` is the customer's default one.
     """
 
     plan = serializers.CharField(max_length=40, required=False)
