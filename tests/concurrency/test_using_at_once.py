@@ -69,11 +69,13 @@ def assert_exactly_1000(subscription: Subscription, found: list[Counter[str]]) -
 
 
 def test_of_1200_tries_by_50_threads_at_a_limit_of_1000_exactly_1000_are_counted() -> None:
+    """Each thread with a connection of its own."""
     subscription = make_active(metered(1000))
     assert_exactly_1000(subscription, all_at_once([partial(tries, subscription, 24)] * 50))
 
 
 def test_of_1200_tries_by_four_processes_at_a_limit_of_1000_exactly_1000_are_counted() -> None:
+    """Of ten threads each."""
     subscription = make_active(metered(1000))
     assert_exactly_1000(subscription, in_processes(subscription, processes=4, threads=10, times=30))
 

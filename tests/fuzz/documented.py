@@ -15,14 +15,9 @@ TABLES = (
     *("invoices_customer", "invoices_invoice", "invoices_invoiceline", "invoices_journal", "payments_payment"),
     *("payments_paymentmethod", "payments_receipt", "payments_refund", "payments_dispute", "outbox_outboxevent"),
     *("inbound_providerevent", "outbound_endpoint", "outbound_endpointsecret", "outbound_delivery"),
-    *(
-        "invoices_creditentry",
-        "billing_plan",
-        "billing_planversion",
-        "billing_subscription",
-        "billing_subscriptioninvoice",
-    ),
-    *("billing_usagecounter", "billing_usagerecord", "billing_user", "billing_session", "billing_mail"),
+    *("invoices_creditentry", "billing_plan", "billing_planversion", "billing_subscription"),
+    "billing_subscriptioninvoice",
+    *("billing_usagecounter", "billing_usagerecord", "billing_user", "billing_session"),
 )
 
 

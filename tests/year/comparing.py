@@ -7,7 +7,8 @@ from billing.models import Subscription
 from invoices import services as invoices
 from invoices.models import Invoice, InvoiceLine
 from tests.year.calendars import micros, moment
-from tests.year.expected import Bill, Customer, Life, Line
+from tests.year.expected import Customer
+from tests.year.lives import Bill, Life, Line
 from tests.year.playing import Played
 from tests.year.scripts import METERED
 

@@ -23,7 +23,7 @@ from payments import services as payments
 from payments.models import Payment
 from payments.tests.factories import HARD, SOFT, captured, make_key, tell_payment
 from tests.year.calendars import DAY, HOUR, SECOND, micros, moment
-from tests.year.expected import NEVER, RETRY_DAYS, full_hour
+from tests.year.lives import NEVER, RETRY_DAYS, full_hour
 from tests.year.scripts import BEGINS, ENDS, METERED, Act, Decline, Meter, Offer, Repricing, Script, Year
 
 RETRIES = {
