@@ -145,7 +145,7 @@ class SubscriptionSummarySerializer(OutputSerializer[Subscription]):
     features = serializers.DictField(source="plan_version.features", read_only=True)
     payment_method = serializers.CharField(read_only=True)
 
-    concealed = {"metadata": {}}
+    concealed = {"metadata": {}, "cancel_reason": ""}
 
     class Meta:
         model = Subscription
