@@ -53,6 +53,18 @@ def test_a_new_price_is_a_new_version_and_a_new_name_is_not(api: ApiConsumer) ->
     assert Plan.objects.get().versions.count() == 2
 
 
+def test_a_default_currency_is_for_new_plans_only(api: ApiConsumer, settings: Any) -> None:
+    """A plan that is in another one stays in it, whatever else about it changes."""
+    settings.DEFAULT_CURRENCY = "EUR"
+    created = api.post("plans", {name: value for name, value in PRO.items() if name != "currency"})
+    assert (created.status_code, created.json()["currency"]) == (201, "EUR")
+    id = api.post("plans", PRO | {"currency": "JPY"}).json()["id"]
+    renamed = api.request("PATCH", f"plans/{id}", {"name": "Pro 2"}).json()
+    assert (renamed["name"], renamed["currency"], renamed["version"]) == ("Pro 2", "JPY", 1)
+    dearer = api.request("PATCH", f"plans/{id}", {"amount": 3100}).json()
+    assert (dearer["amount"], dearer["currency"], dearer["version"]) == (3100, "JPY", 2)
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
