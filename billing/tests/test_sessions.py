@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.admin.utils import quote
+from django.contrib.auth.hashers import make_password
 from django.test import Client
+from django.urls import reverse
 
 from billing import services
 from billing.models import Session, User
@@ -101,6 +104,8 @@ ENDINGS: dict[str, Callable[[SignedIn], object]] = {
     ),
     "being deactivated": lambda ada: _save(ada, is_active=False),
     "a password set by staff": lambda ada: _set_password(ada),
+    "a password turned off by staff": lambda ada: _turn_password_off(ada),
+    "a password's hash set in passing": lambda ada: _save(ada, password=make_password(NEW)),
     "being revoked": lambda ada: services.revoke_session(
         session_id=ada.session.pk, actor=principals.system("tests"), reason="lost phone"
     ),
@@ -120,6 +125,16 @@ def _set_password(ada: SignedIn) -> None:
     user.save()
 
 
+def _turn_password_off(ada: SignedIn) -> None:
+    """On the page of the back office that also sets one."""
+    page = reverse("admin:auth_user_password_change", args=[quote(ada.user.pk)])
+    answer = signed_in("view_user", "change_user").post(
+        page, {"usable_password": "false", "unset-password": "1", "password1": "", "password2": ""}
+    )
+    assert answer.status_code == 302
+    assert not User.objects.get(pk=ada.user.pk).has_usable_password()
+
+
 @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
 def test_what_ends_a_session_ends_its_tokens_with_the_next_request(end: Callable[[SignedIn], object]) -> None:
     """Access and refresh; nobody else's session."""
@@ -132,6 +147,14 @@ def test_what_ends_a_session_ends_its_tokens_with_the_next_request(end: Callable
     assert session.revoked_by
     assert session.revoked_reason
     assert works(bob.secret)
+
+
+def test_what_changes_no_password_ends_no_session() -> None:
+    """Saving a user as it is, or with other names."""
+    ada = SignedIn()
+    _save(ada)
+    _save(ada, first_name="Augusta")
+    assert works(ada.secret)
 
 
 def test_who_is_activated_again_signs_in_again() -> None:
