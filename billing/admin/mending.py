@@ -18,6 +18,7 @@ from config.admin import KeyedForm, ReasonedAction, ReasonForm, Said, claim, unl
 from config.admin.actions import Text
 from config.api.principals import Principal
 from config.kernel import money
+from invoices.models import InvoiceLine
 from payments.services import PaymentTerms
 
 OPERATION = "admin.pay_subscription"
@@ -26,7 +27,9 @@ OFFERED_PLANS = 200
 
 
 class CancelForm(ReasonForm):
-    """What becomes of what is owed."""
+    """What becomes of what is owed. Whoever may not void invoices is not asked."""
+
+    permissions = {"void_open_invoices": "invoices.void_invoice"}
 
     void_open_invoices = forms.BooleanField(
         required=False,
@@ -115,6 +118,19 @@ def _canceling(text: Text, **how: Any) -> Callable[..., Said]:
         return Said(text)
 
     return perform
+
+
+def _cancel_and_credit(subscription: Subscription, actor: Principal, reason: str, **answers: Any) -> Said:
+    taken_back = InvoiceLine.objects.filter(invoice__subscription_invoice__subscription=subscription, amount__lt=0)
+    before = list(taken_back.values_list("pk", flat=True))
+    services.cancel_subscription(
+        actor=actor, subscription_id=subscription.pk, reason=reason, credit_unused=True, **answers
+    )  # fmt: skip
+    credited = -sum(taken_back.exclude(pk__in=before).values_list("amount", flat=True))
+    if not credited:
+        return Said(_("It has ended. There was nothing to credit."), messages.WARNING)
+    said = {"amount": money.display(credited, subscription.plan_version.currency)}
+    return Said(gettext("It has ended, and %(amount)s for what was not used is credited.") % said)
 
 
 def _reactivate(subscription: Subscription, actor: Principal, reason: str) -> Said:
@@ -229,8 +245,12 @@ CANCEL_AND_CREDIT = ReasonedAction(
     name="cancel_and_credit",
     permission="cancel",
     label=_("Cancel and credit the rest"),
-    note=_("It ends now; what was charged for the rest of the period is credited. There is no way back."),
-    perform=_canceling(_("It has ended, and what was not used is credited."), credit_unused=True),
+    note=_(
+        "It ends now; what was paid for the rest of the period is credited, unless something is owed. There is no way"
+        " back."
+    ),
+    perform=_cancel_and_credit,
+    requires=["invoices.credit_customer"],
     refusal=unless_transition("cancel"),
     form=CancelForm,
     is_grave=True,

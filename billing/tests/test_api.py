@@ -185,6 +185,7 @@ def test_paying_ends_a_trial(api: ApiConsumer) -> None:
         ({"payment_method": "tok_visa", "when": "now"}, "when"),
         ({"plan": "plan_x", "when": "tomorrow"}, "when"),
         ({"plan": "plan_x", "provider": "manual"}, "provider"),
+        ({"payment_method": "", "provider": "manual"}, "provider"),
     ],
 )
 def test_a_change_says_one_thing(api: ApiConsumer, body: dict[str, Any], field: str) -> None:
@@ -219,6 +220,16 @@ def test_canceling_twice_is_a_conflict(api: ApiConsumer) -> None:
     assert api.post(f"subscriptions/{id}/cancel", {}).json()["status"] == "canceled"
     assert refusal(api.post(f"subscriptions/{id}/cancel", {}))[:2] == (409, "forbidden_transition")
     assert refusal(api.request("DELETE", "subscriptions/sub_x"))[:2] == (404, "subscription_not_found")
+
+
+def test_what_is_not_used_is_credited_now_or_not_at_all(api: ApiConsumer) -> None:
+    """At the end of the period there is no rest: asking for it is refused, and nothing is scheduled."""
+    subscription = make_active()
+    path, body = f"subscriptions/{subscription.id}/cancel", {"when": "period_end", "credit_unused": True}
+    assert refusal(api.post(path, body)) == (422, "invalid", ["credit_unused"])
+    assert api.get(f"subscriptions/{subscription.id}").json()["cancels_at_period_end"] is False
+    assert api.post(path, {"credit_unused": True}).json()["status"] == "canceled"
+    assert subscription.customer.credit_balances() == [("EUR", 1000)]
 
 
 def test_the_list_is_filtered(api: ApiConsumer) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -35,6 +36,7 @@ from payments.models import Payment
 from payments.tests.factories import HARD
 from tests.admin.world import chief, subscribed
 from tests.invariants import check_invariants
+from tests.staff import signed_in as staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("movable_clock")]
 CARD = "4242 4242 4242 4242"
@@ -294,7 +296,8 @@ def test_staff_cancels_and_takes_it_back() -> None:
     assert said(do(subscription, "cancel_at_period_end")) == "It is not renewed."
     assert "It is canceled when its period ends already." in page_of(subscription)
     assert said(do(subscription, "reactivate")) == "It goes on when its period ends."
-    assert said(do(subscription, "cancel_and_credit")) == "It has ended, and what was not used is credited."
+    credited = "It has ended, and 10.00 EUR for what was not used is credited."
+    assert said(do(subscription, "cancel_and_credit")) == credited
     ended = again(subscription)
     assert (ended.status, ended.cancel_reason) == ("canceled", "the customer rang")
     assert sum(amount for _, amount in ended.customer.credit_balances()) == 1000
@@ -310,6 +313,33 @@ def test_what_is_open_can_be_voided_with_it() -> None:
     do(subscription, "cancel", void_open_invoices="on")
     assert invoices_of(subscription)[-1].status == "void"
     check_invariants()
+
+
+def test_staff_hears_where_there_was_nothing_to_credit() -> None:
+    """Of what is past due, and of a trial; what an earlier change of plan took back is not counted."""
+    past_due, changed = make_active(), make_active(make_plan(1000))
+    services.change_plan(actor=MERCHANT_KEY, subscription_id=changed.pk, plan_id=make_plan(3000, name="Pro").pk)
+    settle(changed, HARD)
+    go_to(past_due.period_ends_at)
+    renew()
+    settle(past_due, HARD)
+    for subscription in (past_due, changed, make_trial()):
+        assert said(do(subscription, "cancel_and_credit")) == "It has ended. There was nothing to credit."
+        assert list(again(subscription).customer.credit_balances()) == []
+
+
+def test_voiding_and_crediting_need_the_permissions_that_they_need_elsewhere() -> None:
+    """Whoever may cancel and no more has neither the button nor the box, nor a way around them."""
+    subscription, clerk = make_active(), staff("view_subscription", "cancel_subscription")
+    assert "cancel_and_credit" not in page_of(subscription, clerk)
+    assert "void_open_invoices" not in clerk.get(url(subscription, "cancel")).content.decode()
+    for action, answers in {"cancel_and_credit": {}, "cancel": {"void_open_invoices": "on"}}.items():
+        assert clerk.post(url(subscription, action), {"reason": "x", **answers}).status_code == 403
+    assert again(subscription).status == "active"
+    may = ["credit_customer", "void_invoice"]
+    User.objects.get(email="staff@example.com").user_permissions.add(*Permission.objects.filter(codename__in=may))
+    assert "cancel_and_credit" in page_of(subscription, clerk)
+    assert said(do(subscription, "cancel_and_credit", clerk, void_open_invoices="on")).startswith("It has ended, and")
 
 
 def test_staff_has_done_what_is_due() -> None:
