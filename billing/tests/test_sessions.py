@@ -18,7 +18,7 @@ from billing.services import sessions
 from billing.tests.test_accounts import log_in, post
 from config.api import principals
 from config.api.tests.test_problems import assert_problem
-from tests.api import PASSWORD, SignedIn
+from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.concurrency.threads import all_at_once
 from tests.staff import signed_in
 
@@ -198,6 +198,19 @@ def test_signing_out_twice_is_signing_out() -> None:
     assert post("logout", {"refresh": ada.refresh}).status_code == 204
     assert_problem(post("logout"), 401, "not_authenticated")
     assert_problem(post("logout", {"refresh": "a.b.c"}), 401, "invalid_refresh_token")
+
+
+def test_one_good_token_is_enough_to_sign_out() -> None:
+    """Whatever is wrong with the other; with two bad ones nothing ends, and the answer is a 401."""
+    ada, bob, eve = SignedIn(), SignedIn(), SignedIn()
+    with later(minutes=20):
+        assert_problem(ada.post("auth/logout"), 401, "token_expired")
+        assert_problem(ada.post("auth/logout", {"refresh": "a.b.c"}), 401, "invalid_refresh_token")
+        assert Session.objects.get(pk=ada.session.pk).revoked_at is None
+        assert ada.post("auth/logout", {"refresh": ada.refresh}).status_code == 204
+    assert bob.post("auth/logout", {"refresh": "a.b.c"}).status_code == 204
+    assert ApiConsumer(secret="no.such.token").post("auth/logout", {"refresh": eve.refresh}).status_code == 204
+    assert not Session.objects.filter(revoked_at=None).exists()
 
 
 def test_a_password_that_changes_while_somebody_signs_in_lets_nobody_in() -> None:
