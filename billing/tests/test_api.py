@@ -6,10 +6,11 @@ import pytest
 
 from billing import services
 from billing.models import Plan, Subscription
-from billing.tests.factories import make_active, make_plan, make_subscription, make_trial
+from billing.tests.factories import events_of, make_active, make_plan, make_subscription, make_trial, settle
 from invoices.tests.factories import MERCHANT_KEY, make_customer
 from payments.models import Payment
-from payments.tests.factories import make_method
+from payments.services import PaymentTerms
+from payments.tests.factories import SOFT, make_method
 from tests.api import ApiConsumer, SignedIn
 
 pytestmark = pytest.mark.django_db
@@ -166,6 +167,20 @@ def test_a_subscription_is_paid_for_with_one_call(api: ApiConsumer) -> None:
     assert api.post("payments", body, key="k").status_code == 200
     assert refusal(api.post("payments", body, key="other"))[:2] == (409, "payment_already_live")
     assert refusal(api.post("payments", body | {"payment_method": "tok_amex"}, key="k"))[1] == "idempotency_key_reused"
+
+
+def test_what_is_not_said_is_what_the_subscription_is_paid_with(api: ApiConsumer) -> None:
+    """Its own method before the customer's default, as in a renewal; saying nothing changes nothing for later."""
+    customer = make_customer()
+    own, default = make_method(customer), make_method(customer, token="tok_mastercard", default=True)
+    subscription = make_subscription(customer=customer, terms=PaymentTerms(payment_method=own.id))
+    settle(subscription, SOFT)
+    paid = api.post("payments", {"subscription": subscription.id}, key="k").json()
+    assert Payment.objects.get(id=paid["id"]).attached_method_id == own.id
+    assert events_of(settle(subscription, SOFT)) == ["created"]
+    named = api.post("payments", {"subscription": subscription.id, "payment_method": default.id}, key="l").json()
+    assert Payment.objects.get(id=named["id"]).attached_method_id == default.id
+    assert events_of(subscription) == ["created", "payment_method_changed"]
 
 
 def test_paying_ends_a_trial(api: ApiConsumer) -> None:
