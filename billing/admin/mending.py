@@ -23,7 +23,7 @@ from payments.services import PaymentTerms
 
 OPERATION = "admin.pay_subscription"
 OFFERED_PLANS = 200
-"""The newest active ones of the family."""
+"""The newest ones."""
 
 
 class CancelForm(ReasonForm):
@@ -90,8 +90,8 @@ class PayForm(KeyedForm):
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
-            "A payment method of the customer, pm_…, or the provider's token; never a card number. Empty: the"
-            " customer's default. What comes later is paid with it too."
+            "A payment method of the customer, pm_…, or the provider's token; never a card number. What comes later is"
+            " paid with it too. Empty, as the provider: what it is paid with anyway."
         ),
     )
 
