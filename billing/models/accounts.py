@@ -89,7 +89,7 @@ class User(AbstractUser):
         stored = User.objects.filter(pk=self.pk).values_list("password", flat=True)
         return list(stored) != [self.password]
 
-    def check_password(self, raw_password: str) -> bool:
+    def check_password(self, raw_password: str | None) -> bool:
         """Whether it is the right one. The same in a newer hash is no other password, and ends no session."""
 
         def hash_anew(raw_password: str) -> None:

@@ -1,6 +1,7 @@
 """What a customer is told, and not told, of what is theirs."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -64,7 +65,7 @@ def test_why_a_subscription_is_canceled_or_credit_revoked_is_the_merchants_affai
     """The list, the page and what is answered to a change say that it is so, and nobody's words."""
     ada = SignedIn()
     subscription = make_active(customer=Customer.objects.get(id=ada.customer_id))
-    credit = {"customer_id": ada.customer_id, "amount": 500, "currency": "EUR"}
+    credit: dict[str, Any] = {"customer_id": ada.customer_id, "amount": 500, "currency": "EUR"}
     invoices.grant_credit(actor=STAFF, reason="a fraudster, but we were wrong once", key=None, **credit)
     invoices.revoke_credit(actor=STAFF, reason="a fraudster", key=None, **credit)
     billing.cancel_subscription(
