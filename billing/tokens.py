@@ -99,5 +99,5 @@ def opens_reset(user: User | None, token: str) -> bool:
 
 
 def may_reset(user: User) -> bool:
-    """Staff's passwords are set in the admin: a mailbox is no way to the back office."""
-    return user.is_active and user.customer_id is not None and not user.is_staff
+    """Staff's passwords are set in the admin: a mailbox is no way to the back office. Nor to what staff has closed."""
+    return user.is_active and user.customer_id is not None and not user.is_staff and user.has_usable_password()

@@ -18,15 +18,18 @@ from config.admin import KeyedForm, ReasonedAction, ReasonForm, Said, claim, unl
 from config.admin.actions import Text
 from config.api.principals import Principal
 from config.kernel import money
+from invoices.models import InvoiceLine
 from payments.services import PaymentTerms
 
 OPERATION = "admin.pay_subscription"
 OFFERED_PLANS = 200
-"""The newest active ones of the family."""
+"""The newest ones."""
 
 
 class CancelForm(ReasonForm):
-    """What becomes of what is owed."""
+    """What becomes of what is owed. Whoever may not void invoices is not asked."""
+
+    permissions = {"void_open_invoices": "invoices.void_invoice"}
 
     void_open_invoices = forms.BooleanField(
         required=False,
@@ -87,8 +90,8 @@ class PayForm(KeyedForm):
         max_length=200,
         widget=UnfoldAdminTextInputWidget,
         help_text=_(
-            "A payment method of the customer, pm_…, or the provider's token; never a card number. Empty: the"
-            " customer's default. What comes later is paid with it too."
+            "A payment method of the customer, pm_…, or the provider's token; never a card number. What comes later is"
+            " paid with it too. Empty, as the provider: what it is paid with anyway."
         ),
     )
 
@@ -115,6 +118,19 @@ def _canceling(text: Text, **how: Any) -> Callable[..., Said]:
         return Said(text)
 
     return perform
+
+
+def _cancel_and_credit(subscription: Subscription, actor: Principal, reason: str, **answers: Any) -> Said:
+    taken_back = InvoiceLine.objects.filter(invoice__subscription_invoice__subscription=subscription, amount__lt=0)
+    before = list(taken_back.values_list("pk", flat=True))
+    services.cancel_subscription(
+        actor=actor, subscription_id=subscription.pk, reason=reason, credit_unused=True, **answers
+    )  # fmt: skip
+    credited = -sum(taken_back.exclude(pk__in=before).values_list("amount", flat=True))
+    if not credited:
+        return Said(_("It has ended. There was nothing to credit."), messages.WARNING)
+    said = {"amount": money.display(credited, subscription.plan_version.currency)}
+    return Said(gettext("It has ended, and %(amount)s for what was not used is credited.") % said)
 
 
 def _reactivate(subscription: Subscription, actor: Principal, reason: str) -> Said:
@@ -229,8 +245,12 @@ CANCEL_AND_CREDIT = ReasonedAction(
     name="cancel_and_credit",
     permission="cancel",
     label=_("Cancel and credit the rest"),
-    note=_("It ends now; what was charged for the rest of the period is credited. There is no way back."),
-    perform=_canceling(_("It has ended, and what was not used is credited."), credit_unused=True),
+    note=_(
+        "It ends now; what was paid for the rest of the period is credited, unless something is owed. There is no way"
+        " back."
+    ),
+    perform=_cancel_and_credit,
+    requires=["invoices.credit_customer"],
     refusal=unless_transition("cancel"),
     form=CancelForm,
     is_grave=True,

@@ -1,7 +1,6 @@
 """Staff makes plans, changes what they cost and hold, retires them and brings them back."""
 
 import dataclasses
-import json
 from typing import Any
 
 from django import forms
@@ -18,6 +17,7 @@ from billing.services import PlanTerms
 from billing.states import LIVE
 from config.admin import KeyedForm, ReasonedAction, ReasonForm, Said, bounded_count, claim, looks
 from config.admin.amounts import MAX_DECIMAL_PLACES, AmountForm, written
+from config.api.parsers import MalformedJSON, read_object
 from config.api.principals import Principal
 from config.kernel.errors import Invalid
 from invoices.api.serializers import RetryPolicyInput
@@ -90,13 +90,15 @@ class PlanForm(AmountForm, ReasonForm):
         return dict(body.validated_data)
 
     def _object(self, name: str) -> dict[str, Any]:
+        """Read as strictly as a body of the API."""
         try:
-            read = json.loads(self.without_card_number(name) or "{}")
-        except (ValueError, RecursionError) as error:
-            raise ValidationError(_("This is no JSON: %(why)s.") % {"why": error}, code="no_json") from error
-        if not isinstance(read, dict):
-            raise ValidationError(_("Write an object: names in quotes, in braces."), code="no_object")
-        return read
+            return read_object(self.without_card_number(name).encode())
+        except MalformedJSON as error:
+            raise ValidationError(
+                _("This is no JSON object: %(why)s") % {"why": error.detail}, code="no_json"
+            ) from error
+        except Invalid as error:
+            raise ValidationError([f"{each.field}: {each.detail}" for each in error.errors]) from error
 
 
 class NewPlanForm(PlanForm, KeyedForm):

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from billing.admin.mending import ACTIONS
+from billing.admin.mending import ACTIONS, OFFERED_PLANS
 from billing.admin.wording import next_step, price
 from billing.models import Plan, PlanVersion, Subscription, SubscriptionInvoice, UsageCounter
 from billing.services import features
@@ -34,7 +34,6 @@ from outbox.admin import log_of_each
 
 LATE_SECONDS = 900
 """Something that should have happened by itself longer ago than this is worth a look."""
-OFFERED_PLANS = 100
 
 
 class BilledInline(ReadOnlyInline):

@@ -1,9 +1,11 @@
 """The custom user and API keys: who may ask."""
 
 import datetime
+from collections.abc import Collection
 from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.core.validators import validate_email
 from django.db import models
@@ -74,11 +76,27 @@ class User(AbstractUser):
     objects = UserManager()  # type: ignore[misc,assignment]
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Whoever sets another password or deactivates an account, by whatever way, ends its sessions."""
-        changed = not self._state.adding and (getattr(self, "_password", None) is not None or not self.is_active)
+        """Whoever sets another password, turns it off or deactivates an account, by whatever way, ends its sessions."""
+        changed = not self._state.adding and (not self.is_active or self._sets_password(kwargs.get("update_fields")))
         super().save(*args, **kwargs)
         if changed:
             self.end_sessions(actor="system:accounts", reason="deactivated" if not self.is_active else "new password")
+
+    def _sets_password(self, update_fields: Collection[str] | None) -> bool:
+        """Whether saving these, or all, leaves another one in its row than is there now."""
+        if update_fields is not None and "password" not in update_fields:
+            return False
+        stored = User.objects.filter(pk=self.pk).values_list("password", flat=True)
+        return list(stored) != [self.password]
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether it is the right one. The same in a newer hash is no other password, and ends no session."""
+
+        def hash_anew(raw_password: str) -> None:
+            old, self.password = self.password, make_password(raw_password)
+            User.objects.filter(pk=self.pk, password=old).update(password=self.password)
+
+        return check_password(raw_password, self.password, hash_anew)
 
     def end_sessions(self, *, actor: str, reason: str) -> None:
         """None of its tokens is good any more, with the next request."""

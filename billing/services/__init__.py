@@ -17,8 +17,8 @@ from billing.services.api_keys import (
 )
 from billing.services.canceling import (
     CancelScheduled,
-    NotForCustomers,
     NotScheduled,
+    OnlyForMerchants,
     When,
     cancel_subscription,
     reactivate_subscription,
@@ -135,10 +135,10 @@ __all__ = [
     "NoSubscription",
     "NoTrial",
     "NotDue",
-    "NotForCustomers",
     "NotPaidYet",
     "NotScheduled",
     "NothingDue",
+    "OnlyForMerchants",
     "OtherFamily",
     "PlanInactive",
     "PlanNotFound",

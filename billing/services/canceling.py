@@ -23,10 +23,10 @@ class CancelScheduled(Conflict):
     code = "cancel_scheduled"
 
 
-class NotForCustomers(Invalid):
+class OnlyForMerchants(Invalid):
     """Only the merchant lets somebody off what they owe, or gives back what they have paid."""
 
-    code = "not_for_customers"
+    code = "only_for_merchants"
 
     def __init__(self, *fields: str) -> None:
         super().__init__()
@@ -53,8 +53,8 @@ def cancel_subscription(
 
     What is owed stays owed unless `void_open_invoices`; a pending one owes nothing. What was charged for the rest of
     the period stays charged unless `credit_unused`, which credits it where nothing is owed. Both are the merchant's to
-    say. Periods that have begun meanwhile are billed first. Raises SubscriptionNotFound, CancelScheduled,
-    NotForCustomers, and ForbiddenTransition once it has ended.
+    say, and the first stays said until it is reactivated. Periods that have begun meanwhile are billed first. Raises
+    SubscriptionNotFound, CancelScheduled, OnlyForMerchants, and ForbiddenTransition once it has ended.
     """
     _check_allowed(actor, void_open_invoices=void_open_invoices, credit_unused=credit_unused)
     subscription = locks.lock(subscription_id, actor)
@@ -63,7 +63,7 @@ def cancel_subscription(
         raise ForbiddenTransition(
             action="cancel", resource="subscription", status=subscription.status, id=subscription.id
         )
-    subscription.voids_open_invoices = void_open_invoices or subscription.status == SubscriptionStatus.PENDING
+    subscription.voids_open_invoices |= void_open_invoices or subscription.status == SubscriptionStatus.PENDING
     if when == When.NOW or subscription.status in (SubscriptionStatus.PENDING, SubscriptionStatus.UNPAID):
         end_now(subscription, actor=actor, reason=reason, credit_unused=credit_unused)
         return subscription
@@ -77,7 +77,7 @@ def cancel_subscription(
 def _check_allowed(actor: Principal, **asked: bool) -> None:
     fields = [field for field, is_asked in asked.items() if is_asked]
     if fields and actor.kind == "customer":
-        raise NotForCustomers(*fields)
+        raise OnlyForMerchants(*fields)
 
 
 @db.transaction(idempotent=False)

@@ -6,7 +6,7 @@ from fractions import Fraction
 from billing import events
 from billing.models import Cycle, PlanVersion, Subscription
 from billing.services import calendar, charging, locks, metering, moving, plans, renewing
-from billing.services.canceling import NotForCustomers, When
+from billing.services.canceling import OnlyForMerchants, When
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
@@ -50,7 +50,7 @@ def change_plan(
     `when` decides otherwise; a customer may only wait for longer. What the customer has paid and not used is credited
     to the second. A change back to the present plan takes back one that was to come. Periods that have begun meanwhile
     are billed first. Raises SubscriptionNotFound, PlanNotFound, PlanInactive, SamePlan, OtherFamily, CurrencyDiffers,
-    NotForCustomers, NotPaidYet where it would leave credit for what was not paid, and ForbiddenTransition unless it is
+    OnlyForMerchants, NotPaidYet where it would leave credit for what was not paid, and ForbiddenTransition unless it is
     trialing or active.
     """
     subscription = locks.lock(subscription_id, actor)
@@ -67,7 +67,7 @@ def change_plan(
     _check(subscription, version, family=plan.family, when=when)
     usual = _default_when(subscription, version)
     if when == When.NOW != usual and actor.kind == "customer":
-        raise NotForCustomers("when")
+        raise OnlyForMerchants("when")
     if (when or usual) == When.PERIOD_END:
         subscription.next_plan_version = version
         moving.note(subscription, events.SubscriptionChangeScheduled, actor=actor, reason=reason)

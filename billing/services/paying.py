@@ -26,6 +26,7 @@ def pay_subscription(
 ) -> Created[Payment]:
     """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
+    Without `terms` it is paid with what the subscription is paid with, as a renewal is, and nothing changes later.
     What it owes after its end can be paid too. Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
     paying an invoice raises.
     """
@@ -51,7 +52,8 @@ def _pay(
     if invoice is None or not invoice.amount_due:
         raise NothingDue(subscription_id=subscription.id)
     locked = invoices.lock_invoice(invoice.id)
-    payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key, reason=reason)
+    paid_with = terms if terms != PaymentTerms() else charging.terms_of(subscription) or terms
+    payment = payments.request_payment(invoice=locked, terms=paid_with, actor=actor, key=key, reason=reason)
     is_chosen = terms.payment_method or terms.provider or payment.attached_method_id is None
     if is_chosen and subscription.ended_at is None:
         _remember(subscription, payment, actor=actor, reason=reason)

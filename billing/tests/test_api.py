@@ -6,10 +6,11 @@ import pytest
 
 from billing import services
 from billing.models import Plan, Subscription
-from billing.tests.factories import make_active, make_plan, make_subscription, make_trial
+from billing.tests.factories import events_of, make_active, make_plan, make_subscription, make_trial, settle
 from invoices.tests.factories import MERCHANT_KEY, make_customer
 from payments.models import Payment
-from payments.tests.factories import make_method
+from payments.services import PaymentTerms
+from payments.tests.factories import SOFT, make_method
 from tests.api import ApiConsumer, SignedIn
 
 pytestmark = pytest.mark.django_db
@@ -51,6 +52,18 @@ def test_a_new_price_is_a_new_version_and_a_new_name_is_not(api: ApiConsumer) ->
     changed = api.request("PATCH", f"plans/{id}", {"amount": 3100, "trial_days": 7}).json()
     assert (changed["version"], changed["amount"], changed["trial_days"], changed["name"]) == (2, 3100, 7, "Pro 2")
     assert Plan.objects.get().versions.count() == 2
+
+
+def test_a_default_currency_is_for_new_plans_only(api: ApiConsumer, settings: Any) -> None:
+    """A plan that is in another one stays in it, whatever else about it changes."""
+    settings.DEFAULT_CURRENCY = "EUR"
+    created = api.post("plans", {name: value for name, value in PRO.items() if name != "currency"})
+    assert (created.status_code, created.json()["currency"]) == (201, "EUR")
+    id = api.post("plans", PRO | {"currency": "JPY"}).json()["id"]
+    renamed = api.request("PATCH", f"plans/{id}", {"name": "Pro 2"}).json()
+    assert (renamed["name"], renamed["currency"], renamed["version"]) == ("Pro 2", "JPY", 1)
+    dearer = api.request("PATCH", f"plans/{id}", {"amount": 3100}).json()
+    assert (dearer["amount"], dearer["currency"], dearer["version"]) == (3100, "JPY", 2)
 
 
 @pytest.mark.parametrize(
@@ -156,6 +169,20 @@ def test_a_subscription_is_paid_for_with_one_call(api: ApiConsumer) -> None:
     assert refusal(api.post("payments", body | {"payment_method": "tok_amex"}, key="k"))[1] == "idempotency_key_reused"
 
 
+def test_what_is_not_said_is_what_the_subscription_is_paid_with(api: ApiConsumer) -> None:
+    """Its own method before the customer's default, as in a renewal; saying nothing changes nothing for later."""
+    customer = make_customer()
+    own, default = make_method(customer), make_method(customer, token="tok_mastercard", default=True)
+    subscription = make_subscription(customer=customer, terms=PaymentTerms(payment_method=own.id))
+    settle(subscription, SOFT)
+    paid = api.post("payments", {"subscription": subscription.id}, key="k").json()
+    assert Payment.objects.get(id=paid["id"]).attached_method_id == own.id
+    assert events_of(settle(subscription, SOFT)) == ["created"]
+    named = api.post("payments", {"subscription": subscription.id, "payment_method": default.id}, key="l").json()
+    assert Payment.objects.get(id=named["id"]).attached_method_id == default.id
+    assert events_of(subscription) == ["created", "payment_method_changed"]
+
+
 def test_paying_ends_a_trial(api: ApiConsumer) -> None:
     """The first period begins now."""
     trial = make_trial()
@@ -173,6 +200,7 @@ def test_paying_ends_a_trial(api: ApiConsumer) -> None:
         ({"payment_method": "tok_visa", "when": "now"}, "when"),
         ({"plan": "plan_x", "when": "tomorrow"}, "when"),
         ({"plan": "plan_x", "provider": "manual"}, "provider"),
+        ({"payment_method": "", "provider": "manual"}, "provider"),
     ],
 )
 def test_a_change_says_one_thing(api: ApiConsumer, body: dict[str, Any], field: str) -> None:
@@ -207,6 +235,16 @@ def test_canceling_twice_is_a_conflict(api: ApiConsumer) -> None:
     assert api.post(f"subscriptions/{id}/cancel", {}).json()["status"] == "canceled"
     assert refusal(api.post(f"subscriptions/{id}/cancel", {}))[:2] == (409, "forbidden_transition")
     assert refusal(api.request("DELETE", "subscriptions/sub_x"))[:2] == (404, "subscription_not_found")
+
+
+def test_what_is_not_used_is_credited_now_or_not_at_all(api: ApiConsumer) -> None:
+    """At the end of the period there is no rest: asking for it is refused, and nothing is scheduled."""
+    subscription = make_active()
+    path, body = f"subscriptions/{subscription.id}/cancel", {"when": "period_end", "credit_unused": True}
+    assert refusal(api.post(path, body)) == (422, "invalid", ["credit_unused"])
+    assert api.get(f"subscriptions/{subscription.id}").json()["cancels_at_period_end"] is False
+    assert api.post(path, {"credit_unused": True}).json()["status"] == "canceled"
+    assert subscription.customer.credit_balances() == [("EUR", 1000)]
 
 
 def test_the_list_is_filtered(api: ApiConsumer) -> None:

@@ -123,6 +123,19 @@ def test_what_is_owed_stays_owed_unless_it_is_voided(void_open_invoices: bool, s
     assert [invoice.status for invoice in invoices_of(subscription)] == ["paid", status]
 
 
+def test_what_the_merchant_has_let_somebody_off_they_are_not_asked_for_again() -> None:
+    """Scheduled with voiding; then the customer ends it at once, or takes it back, which takes that back too."""
+    sooner = renewed(make_active(), HARD)
+    cancel(sooner, When.PERIOD_END, void_open_invoices=True)
+    services.cancel_subscription(actor=principals.customer(sooner.customer_id), subscription_id=sooner.id)
+    assert [invoice.status for invoice in invoices_of(sooner)] == ["paid", "void"]
+    going_on = renewed(make_active(), HARD)
+    cancel(going_on, When.PERIOD_END, void_open_invoices=True)
+    services.reactivate_subscription(actor=MERCHANT_KEY, subscription_id=going_on.id)
+    cancel(going_on)
+    assert [invoice.status for invoice in invoices_of(going_on)] == ["paid", "failed"]
+
+
 def test_paying_what_is_owed_after_the_end_changes_nothing_else() -> None:
     """Its log has ended: what would be paid later, and with what, is of no interest."""
     subscription = make_active()
@@ -342,11 +355,13 @@ def test_customers_cannot_let_themselves_off_nor_give_themselves_credit() -> Non
     subscription = make_active(plan)
     services.use(actor=MERCHANT_KEY, customer_id=subscription.customer_id, feature_name="calls", delta=1000, key=None)
     ada = principals.customer(subscription.customer_id)
-    with pytest.raises(services.NotForCustomers) as refused:
+    with pytest.raises(services.OnlyForMerchants) as refused:
         services.cancel_subscription(
             actor=ada, subscription_id=subscription.id, void_open_invoices=True, credit_unused=True
         )
-    assert [error.field for error in refused.value.errors] == ["void_open_invoices", "credit_unused"]
+    assert [(error.field, error.code) for error in refused.value.errors] == [
+        ("void_open_invoices", "only_for_merchants"), ("credit_unused", "only_for_merchants"),
+    ]  # fmt: skip
     services.cancel_subscription(actor=ada, subscription_id=subscription.id)
     assert [invoice.amount for invoice in invoices_of(subscription)] == [1000, 4950]
 

@@ -253,7 +253,7 @@ def test_customers_wait_for_what_costs_less(cheaper: dict[str, Any]) -> None:
     """The merchant decides who is credited; what costs more may begin now, or later, as they like."""
     subscription = make_active(make_plan(2000))
     ada = principals.customer(subscription.customer_id)
-    with pytest.raises(services.NotForCustomers) as refused:
+    with pytest.raises(services.OnlyForMerchants) as refused:
         change(subscription, make_plan(**cheaper, name="Light"), actor=ada, when=When.NOW)
     assert [error.field for error in refused.value.errors] == ["when"]
     assert change(subscription, make_plan(**cheaper, name="Light"), actor=ada).next_plan_version is not None

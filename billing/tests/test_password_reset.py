@@ -42,6 +42,12 @@ def mailed_token(email: str) -> str:
     return found[1]
 
 
+def turn_password_off(who: SignedIn) -> None:
+    user = User.objects.get(pk=who.user.pk)
+    user.set_unusable_password()
+    user.save()
+
+
 def test_whoever_forgot_a_password_chooses_another_by_mail() -> None:
     """It is sent to the account's address alone; then the old password and all sessions are gone."""
     ada = SignedIn()
@@ -54,20 +60,21 @@ def test_whoever_forgot_a_password_chooses_another_by_mail() -> None:
 
 def test_the_answer_is_one_and_the_same_for_every_address() -> None:
     """Nothing is looked up before it: the same statements, a mail to be written, and nobody else gets one."""
-    ada, staff, gone = SignedIn(), an_email(), SignedIn()
+    ada, staff, gone, closed = SignedIn(), an_email(), SignedIn(), SignedIn()
     User.objects.create_superuser(staff, PASSWORD)
     User.objects.filter(pk=gone.user.pk).update(is_active=False)
+    turn_password_off(closed)
     seen = []
-    for email in (ada.email, staff, gone.email, an_email()):
+    for email in (ada.email, staff, gone.email, closed.email, an_email()):
         with CaptureQueriesContext(connection) as queries:
             answer = ask(email)
         kinds = [re.sub(r"\W.*", "", query["sql"]) for query in queries]
         seen.append((answer.status_code, answer.content, dict(answer.headers).keys(), kinds))
-    assert seen == [seen[0]] * 4
+    assert seen == [seen[0]] * 5
     assert seen[0][0] == 202
-    assert services.sweep_mail() == 4
+    assert services.sweep_mail() == 5
     assert [message.to for message in mail.outbox] == [[ada.email]]
-    assert Mail.objects.filter(available_at=None).count() == 4
+    assert Mail.objects.filter(available_at=None).count() == 5
 
 
 def test_a_token_is_good_once() -> None:
@@ -89,14 +96,16 @@ def test_a_token_is_good_for_an_hour_by_the_wall() -> None:
 
 
 def test_whoever_remembers_makes_the_token_worthless() -> None:
-    """By signing in, by another password; so does being deactivated or becoming staff."""
-    signed, changed, gone, staff = (SignedIn() for _ in range(4))
-    made = [mailed_token(each.email) for each in (signed, changed, gone, staff)]
+    """By signing in, by another password; so does being deactivated, becoming staff, a password turned off."""
+    signed, changed, gone, staff, closed = (SignedIn() for _ in range(5))
+    made = [mailed_token(each.email) for each in (signed, changed, gone, staff, closed)]
     with time_machine.travel(timezone.now() + datetime.timedelta(seconds=2), tick=False):
         log_in(signed.email)
     changed.post("auth/password/change", {"current_password": PASSWORD, "new_password": NEW})
     User.objects.filter(pk=gone.user.pk).update(is_active=False)
     User.objects.filter(pk=staff.user.pk).update(is_staff=True)
+    turn_password_off(closed)
+    made.append(tokens.reset_token(User.objects.get(pk=closed.user.pk)))
     for token in made:
         assert_problem(confirm(token), 422, "invalid_reset_token")
 

@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.admin.utils import quote
+from django.contrib.auth.hashers import make_password
 from django.test import Client
+from django.urls import reverse
 
 from billing import services
 from billing.models import Session, User
@@ -15,7 +18,7 @@ from billing.services import sessions
 from billing.tests.test_accounts import log_in, post
 from config.api import principals
 from config.api.tests.test_problems import assert_problem
-from tests.api import PASSWORD, SignedIn
+from tests.api import PASSWORD, ApiConsumer, SignedIn
 from tests.concurrency.threads import all_at_once
 from tests.staff import signed_in
 
@@ -101,6 +104,8 @@ ENDINGS: dict[str, Callable[[SignedIn], object]] = {
     ),
     "being deactivated": lambda ada: _save(ada, is_active=False),
     "a password set by staff": lambda ada: _set_password(ada),
+    "a password turned off by staff": lambda ada: _turn_password_off(ada),
+    "a password's hash set in passing": lambda ada: _save(ada, password=make_password(NEW)),
     "being revoked": lambda ada: services.revoke_session(
         session_id=ada.session.pk, actor=principals.system("tests"), reason="lost phone"
     ),
@@ -120,6 +125,16 @@ def _set_password(ada: SignedIn) -> None:
     user.save()
 
 
+def _turn_password_off(ada: SignedIn) -> None:
+    """On the page of the back office that also sets one."""
+    page = reverse("admin:auth_user_password_change", args=[quote(ada.user.pk)])
+    answer = signed_in("view_user", "change_user").post(
+        page, {"usable_password": "false", "unset-password": "1", "password1": "", "password2": ""}
+    )
+    assert answer.status_code == 302
+    assert not User.objects.get(pk=ada.user.pk).has_usable_password()
+
+
 @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
 def test_what_ends_a_session_ends_its_tokens_with_the_next_request(end: Callable[[SignedIn], object]) -> None:
     """Access and refresh; nobody else's session."""
@@ -132,6 +147,14 @@ def test_what_ends_a_session_ends_its_tokens_with_the_next_request(end: Callable
     assert session.revoked_by
     assert session.revoked_reason
     assert works(bob.secret)
+
+
+def test_what_changes_no_password_ends_no_session() -> None:
+    """Saving a user as it is, or with other names."""
+    ada = SignedIn()
+    _save(ada)
+    _save(ada, first_name="Augusta")
+    assert works(ada.secret)
 
 
 def test_who_is_activated_again_signs_in_again() -> None:
@@ -175,6 +198,19 @@ def test_signing_out_twice_is_signing_out() -> None:
     assert post("logout", {"refresh": ada.refresh}).status_code == 204
     assert_problem(post("logout"), 401, "not_authenticated")
     assert_problem(post("logout", {"refresh": "a.b.c"}), 401, "invalid_refresh_token")
+
+
+def test_one_good_token_is_enough_to_sign_out() -> None:
+    """Whatever is wrong with the other; with two bad ones nothing ends, and the answer is a 401."""
+    ada, bob, eve = SignedIn(), SignedIn(), SignedIn()
+    with later(minutes=20):
+        assert_problem(ada.post("auth/logout"), 401, "token_expired")
+        assert_problem(ada.post("auth/logout", {"refresh": "a.b.c"}), 401, "invalid_refresh_token")
+        assert Session.objects.get(pk=ada.session.pk).revoked_at is None
+        assert ada.post("auth/logout", {"refresh": ada.refresh}).status_code == 204
+    assert bob.post("auth/logout", {"refresh": "a.b.c"}).status_code == 204
+    assert ApiConsumer(secret="no.such.token").post("auth/logout", {"refresh": eve.refresh}).status_code == 204
+    assert not Session.objects.filter(revoked_at=None).exists()
 
 
 def test_a_password_that_changes_while_somebody_signs_in_lets_nobody_in() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 from django import forms
@@ -52,10 +52,21 @@ class ReasonForm(forms.Form):
         help_text=_("Kept for good, with your name, in the history of what you change, which the API shows too."),
     )
 
+    permissions: ClassVar[Mapping[str, str]] = {}
+    """Fields that not everybody who may do the action is asked, and the permission that each needs besides."""
+
     @classmethod
     def about(cls, obj: Any) -> dict[str, Any]:
         """What the form holds when it is opened for `obj`, and what else it has to know of it, also once it is sent."""
         return {}
+
+    def close_to(self, user: Any) -> None:
+        """Ask `user` nothing that needs a permission they lack; raises PermissionDenied for an answer all the same."""
+        for name, permission in self.permissions.items():
+            if not user.has_perm(permission):
+                del self.fields[name]
+                if name in self.data:
+                    raise PermissionDenied
 
     def clean_reason(self) -> str:
         return self.without_card_number("reason")
@@ -103,7 +114,8 @@ def unless_refused(check: Callable[[Any], object]) -> Callable[[Any], Text]:
 @dataclasses.dataclass(frozen=True)
 class ReasonedAction:
     """Something staff does to one object and says why. `name` is its URL, and its permission "<app>.<name>_<model>",
-    unless it shares that of several actions, "<app>.<permission>_<model>".
+    unless it shares that of several actions, "<app>.<permission>_<model>". One that does what another app has a
+    permission for `requires` that too.
 
     `perform(obj, actor, reason, **answers)` makes one service call; `answers` are what `form` asks beyond the reason.
     A ValidationError that it raises says by name which of them is wrong, and is shown beside it.
@@ -119,10 +131,12 @@ class ReasonedAction:
     form: type[ReasonForm] = ReasonForm
     is_grave: bool = False
     permission: str = ""
+    requires: Sequence[str] = ()
 
     def is_allowed_to(self, request: HttpRequest, opts: Any) -> bool:
         """Whether the user may do it to objects of the model with these options."""
-        return request.user.has_perm(f"{opts.app_label}.{self.permission or self.name}_{opts.model_name}")
+        own = f"{opts.app_label}.{self.permission or self.name}_{opts.model_name}"
+        return request.user.has_perms([own, *self.requires])
 
 
 class ReasonedActionsAdmin(ReadOnlyAdmin):
@@ -173,6 +187,7 @@ class ReasonedActionsAdmin(ReadOnlyAdmin):
         if not self.has_view_permission(request, obj) or not action.is_allowed_to(request, self.opts):
             raise PermissionDenied
         opened = action.form(request.POST if request.method == "POST" else None, initial=action.form.about(obj))
+        opened.close_to(request.user)
         said = _do(action, obj, opened, principals.staff(request.user)) if opened.is_valid() else None
         if said is None:
             return self._ask(request, action, obj, opened, back)

@@ -36,10 +36,13 @@ class MinorUnitsField(serializers.Field[int, Any, int, Any]):
 
 @extend_schema_field({"$ref": "#/components/schemas/Currency"})
 class CurrencyCodeField(serializers.Field[str, Any, str, Any]):
-    """An ISO 4217 code. Where it is required, settings.DEFAULT_CURRENCY fills a missing one if it is set."""
+    """An ISO 4217 code. Where it is required, settings.DEFAULT_CURRENCY fills a missing one if it is set: never where
+    only what is sent changes.
+    """
 
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
-        if data is serializers.empty and self.required and settings.DEFAULT_CURRENCY:
+        is_needed = self.required and not getattr(self.root, "partial", False)
+        if data is serializers.empty and is_needed and settings.DEFAULT_CURRENCY:
             return True, settings.DEFAULT_CURRENCY
         return super().validate_empty_values(data)
 

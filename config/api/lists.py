@@ -13,13 +13,8 @@ from config.api.shared_fields import OutputSerializer
 Row = TypeVar("Row", bound=models.Model)
 
 
-class VisibleList(generics.ListAPIView[Row]):
-    """The rows of `queryset`, which has `visible_to(principal)`, as whoever asks may see them."""
-
-    def get_queryset(self) -> Any:
-        rows: Any = super().get_queryset()
-        principal = self._principal()
-        return rows if principal is None else rows.visible_to(principal)
+class SeenList(generics.ListAPIView[Row]):
+    """Rows as whoever asks may see them."""
 
     def get_serializer_class(self) -> Any:
         serializer: Any = super().get_serializer_class()
@@ -30,6 +25,15 @@ class VisibleList(generics.ListAPIView[Row]):
         """None while the document is made."""
         principal = self.request.user
         return principal if isinstance(principal, Principal) else None
+
+
+class VisibleList(SeenList[Row]):
+    """Those rows of `queryset`, which has `visible_to(principal)`, that whoever asks may see."""
+
+    def get_queryset(self) -> Any:
+        rows: Any = super().get_queryset()
+        principal = self._principal()
+        return rows if principal is None else rows.visible_to(principal)
 
 
 def _seen_by(serializer: type[OutputSerializer[Any]], principal: Principal) -> Any:

@@ -39,13 +39,18 @@ class StrictJSONParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         _check_charset(parser_context or {})
-        body = _decode(stream.read())
-        if not isinstance(body, dict):
-            raise MalformedJSON("Send a JSON object.")
-        errors = list(itertools.islice(_unacceptable(body), MAX_ERRORS))
-        if errors:
-            raise _invalid(errors)
-        return body
+        return read_object(stream.read())
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object that `raw` is. Raises MalformedJSON and Invalid, as StrictJSONParser does."""
+    body = _decode(raw)
+    if not isinstance(body, dict):
+        raise MalformedJSON("Send a JSON object.")
+    errors = list(itertools.islice(_unacceptable(body), MAX_ERRORS))
+    if errors:
+        raise _invalid(errors)
+    return body
 
 
 class HoldsCardNumber(Invalid):

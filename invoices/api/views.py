@@ -10,7 +10,7 @@ from rest_framework.views import APIView
 
 from config.api import idempotency_header
 from config.api.fields import InputSerializer
-from config.api.lists import VisibleList
+from config.api.lists import SeenList, VisibleList
 from config.api.permissions import principal_of
 from config.kernel.fields import by_id_or
 from config.kernel.prepared import Select
@@ -85,7 +85,7 @@ class CustomerDetail(APIView):
         operation_id="customers_credits_list", summary="List what changed a customer's credit, newest first"
     )
 )
-class CustomerCredits(generics.ListAPIView[CreditEntry]):
+class CustomerCredits(SeenList[CreditEntry]):
     """The credit of a customer: its entries, and granting it."""
 
     queryset = CreditEntry.objects.all()

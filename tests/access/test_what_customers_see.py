@@ -1,13 +1,17 @@
 """What a customer is told, and not told, of what is theirs."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from billing import services as billing
+from billing.tests.factories import make_active
 from config.api.principals import Principal
 from invoices import services as invoices
+from invoices.models import Customer
 from invoices.tests.factories import make_invoice
 from payments import services as payments
 from payments.models import Payment
@@ -55,6 +59,29 @@ def test_why_a_payment_or_refund_failed_is_told_by_its_code_alone() -> None:
         assert b"blocked" not in answer.content
         assert b"bad customer" not in answer.content
         assert b"blocked" in ApiConsumer().get(path).content
+
+
+def test_why_a_subscription_is_canceled_or_credit_revoked_is_the_merchants_affair() -> None:
+    """The list, the page and what is answered to a change say that it is so, and nobody's words."""
+    ada = SignedIn()
+    subscription = make_active(customer=Customer.objects.get(id=ada.customer_id))
+    credit: dict[str, Any] = {"customer_id": ada.customer_id, "amount": 500, "currency": "EUR"}
+    invoices.grant_credit(actor=STAFF, reason="a fraudster, but we were wrong once", key=None, **credit)
+    invoices.revoke_credit(actor=STAFF, reason="a fraudster", key=None, **credit)
+    billing.cancel_subscription(
+        actor=STAFF, subscription_id=subscription.id, when=billing.When.PERIOD_END, reason="a fraudster"
+    )
+    page = f"subscriptions/{subscription.id}"
+    for path in (page, "subscriptions", "subscriptions/me", f"customers/{ada.customer_id}/credits"):
+        answer = ada.get(path)
+        assert answer.status_code == 200
+        assert b"fraud" not in answer.content
+        if path != "subscriptions/me":
+            assert b"fraud" in ApiConsumer().get(path).content
+    assert ada.get(page).json()["cancels_at_period_end"]
+    changed = ada.request("PATCH", page, {"payment_method": "tok_mastercard"})
+    assert changed.status_code == 200
+    assert b"fraud" not in changed.content
 
 
 def test_a_customer_pays_and_cancels_what_is_theirs() -> None:

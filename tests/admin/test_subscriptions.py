@@ -1,4 +1,4 @@
-"""Plans and subscriptions in the back office: what their pages say, what they cost, and what staff does there."""
+"""Subscriptions in the back office: what their pages say and what they cost, and what staff does there."""
 
 import datetime
 import re
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -13,7 +14,7 @@ from django.urls import reverse
 
 from billing import services
 from billing.admin.wording import next_step
-from billing.models import Plan, PlanVersion, Subscription, SubscriptionInvoice, User
+from billing.models import Plan, Subscription, SubscriptionInvoice, User
 from billing.services import When
 from billing.tests.factories import (
     again,
@@ -35,9 +36,9 @@ from payments.models import Payment
 from payments.tests.factories import HARD
 from tests.admin.world import chief, subscribed
 from tests.invariants import check_invariants
+from tests.staff import signed_in as staff
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("movable_clock")]
-CARD = "4242 4242 4242 4242"
 
 
 @pytest.fixture(autouse=True)
@@ -182,92 +183,6 @@ def test_lists_and_pages_cost_the_same_however_many_there_are() -> None:
     assert few == [17, 14, 7, 6]
 
 
-def test_staff_makes_a_plan() -> None:
-    """With what it holds, once however often the form is sent; the event says who and why."""
-    client, address = chief(), reverse("admin:billing_plan_add")
-    features = '{"sso": true, "api_calls": {"limit": 1000, "overage": {"unit_amount": 5, "per": 100}}}'
-    form = form_of(client, address, name="Pro", amount="29.90", currency="EUR", trial_days="14", features=features)
-    answers = [client.post(address, form, follow=True) for _ in range(2)]
-    assert [said(answer) for answer in answers] == [
-        "Pro can be subscribed to.", "This form was sent before: Pro.",
-    ]  # fmt: skip
-    version = PlanVersion.objects.get()
-    assert (version.amount, version.currency, version.cycle, version.trial_days) == (2990, "EUR", "month", 14)
-    assert version.features["api_calls"]["overage"] == {"unit_amount": 5, "per": 100}
-    event = OutboxEvent.objects.get(type="plan.created")
-    assert (event.actor, event.reason) == (f"staff:{User.objects.get().pk}", "the customer rang")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "words"),
-    [
-        ("features", '{"api_calls": {"limit": -1}, "B": 1}', "api_calls: Send as limit an integer"),
-        ("features", "{sso: true}", "This is no JSON"),
-        ("features", "[" * 9_000, "This is no JSON"),
-        ("features", "[1]", "Write an object"),
-        ("features", '{"a": NaN}', "a: Send true"),
-        ("features", f'{{"a": "{CARD}"}}', "card number"),
-        ("retry_policy", '{"max_attempts": 0}', "max_attempts: "),
-        ("retry_policy", '{"tries": 3}', "tries"),
-        ("amount", "1.234", "decimal places"),
-        ("amount", "-1", "greater than or equal to 0"),
-        ("amount", "999999999999", "minor units"),
-        ("currency", "XXY", "ISO 4217"),
-        ("trial_days", "731", "Send 0 to 730 days."),
-        ("grace_days", "366", "Send 0 to 365 days."),
-        ("grace_days", "soon", "whole number"),
-        ("cycle", "fortnight", "Select a valid choice"),
-        ("name", f"paid with {CARD}", "card number"),
-        ("name", "", "required"),
-    ],
-)
-def test_what_makes_no_sense_is_said_beside_the_field(field: str, value: str, words: str) -> None:
-    """The form comes back as it was typed, and there is no plan."""
-    client, address = chief(), reverse("admin:billing_plan_add")
-    form = form_of(client, address, name="Pro", amount="10.00", currency="EUR")
-    page: Any = client.post(address, form | {field: value})
-    assert page.status_code == 200
-    assert words in " ".join(page.context["form"].errors[field])
-    assert CARD not in page.content.decode()
-    assert not Plan.objects.exists()
-
-
-def test_a_new_price_is_a_new_version() -> None:
-    """What runs keeps its own, and is counted; a new name alone makes none; nothing changed is nothing done."""
-    plan = make_plan(1000)
-    make_subscription(plan)
-    assert said(do(plan, "update", amount="12.00")) == (
-        "From now on there is version 2. What runs on version 1 keeps it: 1."
-    )
-    assert said(do(plan, "update", name="Starter")) == "It is changed, and its price is as it was."
-    assert said(do(plan, "update")) == "Nothing was to be changed."
-    versions = PlanVersion.objects.filter(plan=plan).order_by("number").values_list("number", "amount")
-    assert list(versions) == [(1, 1000), (2, 1200)]
-    assert Plan.objects.get().name == "Starter"
-    live = f"plan_version__id__exact={versions.values_list('id', flat=True)[0]}"
-    assert live in page_of(plan)
-
-
-def test_nobody_undoes_somebody_elses_change() -> None:
-    """A form that was opened before it is refused."""
-    plan, client = make_plan(1000), chief()
-    form = form_of(client, url(plan, "update"), name="Starter")
-    services.update_plan(actor=MERCHANT_KEY, plan_id=plan.pk, changes={"amount": 2000})
-    page: Any = client.post(url(plan, "update"), form)
-    assert "has version 2" in " ".join(page.context["form"].non_field_errors())
-    assert Plan.objects.get().name == "Basic"
-
-
-def test_a_retired_plan_is_brought_back() -> None:
-    """One of the two is possible at a time."""
-    plan = make_plan()
-    assert said(do(plan, "retire")) == "Nobody can subscribe to it any more; what runs goes on."
-    assert not Plan.objects.get().is_active
-    assert 'href="../retire/"' not in page_of(plan)
-    assert said(do(plan, "bring_back")) == "It can be subscribed to again."
-    assert Plan.objects.get().is_active
-
-
 def test_staff_changes_the_plan() -> None:
     """Among those of the family and currency, now or later, and back."""
     pro = make_plan(3000, name="Pro")
@@ -294,7 +209,8 @@ def test_staff_cancels_and_takes_it_back() -> None:
     assert said(do(subscription, "cancel_at_period_end")) == "It is not renewed."
     assert "It is canceled when its period ends already." in page_of(subscription)
     assert said(do(subscription, "reactivate")) == "It goes on when its period ends."
-    assert said(do(subscription, "cancel_and_credit")) == "It has ended, and what was not used is credited."
+    credited = "It has ended, and 10.00 EUR for what was not used is credited."
+    assert said(do(subscription, "cancel_and_credit")) == credited
     ended = again(subscription)
     assert (ended.status, ended.cancel_reason) == ("canceled", "the customer rang")
     assert sum(amount for _, amount in ended.customer.credit_balances()) == 1000
@@ -310,6 +226,33 @@ def test_what_is_open_can_be_voided_with_it() -> None:
     do(subscription, "cancel", void_open_invoices="on")
     assert invoices_of(subscription)[-1].status == "void"
     check_invariants()
+
+
+def test_staff_hears_where_there_was_nothing_to_credit() -> None:
+    """Of what is past due, and of a trial; what an earlier change of plan took back is not counted."""
+    past_due, changed = make_active(), make_active(make_plan(1000))
+    services.change_plan(actor=MERCHANT_KEY, subscription_id=changed.pk, plan_id=make_plan(3000, name="Pro").pk)
+    settle(changed, HARD)
+    go_to(past_due.period_ends_at)
+    renew()
+    settle(past_due, HARD)
+    for subscription in (past_due, changed, make_trial()):
+        assert said(do(subscription, "cancel_and_credit")) == "It has ended. There was nothing to credit."
+        assert list(again(subscription).customer.credit_balances()) == []
+
+
+def test_voiding_and_crediting_need_the_permissions_that_they_need_elsewhere() -> None:
+    """Whoever may cancel and no more has neither the button nor the box, nor a way around them."""
+    subscription, clerk = make_active(), staff("view_subscription", "cancel_subscription")
+    assert "cancel_and_credit" not in page_of(subscription, clerk)
+    assert "void_open_invoices" not in clerk.get(url(subscription, "cancel")).content.decode()
+    for action, answers in {"cancel_and_credit": {}, "cancel": {"void_open_invoices": "on"}}.items():
+        assert clerk.post(url(subscription, action), {"reason": "x", **answers}).status_code == 403
+    assert again(subscription).status == "active"
+    may = ["credit_customer", "void_invoice"]
+    User.objects.get(email="staff@example.com").user_permissions.add(*Permission.objects.filter(codename__in=may))
+    assert "cancel_and_credit" in page_of(subscription, clerk)
+    assert said(do(subscription, "cancel_and_credit", clerk, void_open_invoices="on")).startswith("It has ended, and")
 
 
 def test_staff_has_done_what_is_due() -> None:

@@ -73,6 +73,7 @@ REFUSALS = [
         for method in ("PATCH", "PUT")
         for field in ("when", "provider")
     ),
+    Refusal("POST /api/v1/subscriptions/{subscription_id}/cancel", "credit_unused", "invalid", _IS_A_RULE),
     *(
         Refusal(operation, "customer", "required", "back ends name one, customers are one")
         for operation in ("POST /api/v1/usage/use", "GET /api/v1/usage/me", "GET /api/v1/usage/limits")

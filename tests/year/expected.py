@@ -281,7 +281,7 @@ class Customer:
         self._catch_up(life, act.at)
         if life.has_ended:
             return "forbidden_transition"
-        voids = act.void_open_invoices or life.status == "pending"
+        voids = life.voids or act.void_open_invoices or life.status == "pending"
         if act.when == "now" or life.status == "pending":
             life.voids = voids
             self._end(life, act.at, credit_unused=act.credit_unused and life.status != "pending")

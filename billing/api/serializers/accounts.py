@@ -72,7 +72,7 @@ class RefreshInput(InputSerializer):
 
 
 class LogoutInput(InputSerializer):
-    """POST /auth/logout: the session of the access token ends, and that of `refresh`; one of them is enough."""
+    """POST /auth/logout: the session of the access token ends, and that of `refresh`; one good one is enough."""
 
     refresh = serializers.CharField(max_length=MAX_TOKEN_LENGTH, required=False)
 

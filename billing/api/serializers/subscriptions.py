@@ -80,7 +80,7 @@ class SubscriptionChanges(InputSerializer):
     """PATCH /subscriptions/{id}: another plan, or another payment method for what is due later.
 
     Without `when` a plan that costs more in the same time begins now, any other when the period ends; customers cannot
-    have those begin now. An empty `payment_method` is the customer's default one.
+    have those begin now. An empty `payment_method` is the customer's default one, which has a `provider` of its own.
     """
 
     plan = serializers.CharField(max_length=40, required=False)
@@ -96,8 +96,8 @@ class SubscriptionChanges(InputSerializer):
             raise serializers.ValidationError({"plan": "Send either a plan or a payment_method."}, code="required")
         if "when" in attrs and "plan" not in attrs:
             raise serializers.ValidationError({"when": "Send it with a plan."})
-        if "provider" in attrs and "payment_method" not in attrs:
-            raise serializers.ValidationError({"provider": "Send it with a payment_method."})
+        if "provider" in attrs and not attrs.get("payment_method"):
+            raise serializers.ValidationError({"provider": "Send it with a payment_method: the default has its own."})
         return attrs
 
     def validate_when(self, value: str) -> When:
@@ -112,8 +112,8 @@ class SubscriptionChanges(InputSerializer):
 class CancelSubscriptionInput(InputSerializer):
     """POST /subscriptions/{id}/cancel. What is owed stays owed unless the merchant says `void_open_invoices`.
 
-    The merchant's `credit_unused` credits what was paid for the rest of the period to the customer, where it ends now
-    and nothing is owed.
+    The merchant's `credit_unused` credits what was paid for the rest of the period to the customer, where nothing is
+    owed. It goes with an end now: when the period ends there is no rest.
     """
 
     when = serializers.ChoiceField(choices=[each.value for each in When], required=False, default=When.NOW.value)
@@ -123,6 +123,11 @@ class CancelSubscriptionInput(InputSerializer):
 
     def validate_when(self, value: str) -> When:
         return When(value)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["credit_unused"] and attrs["when"] == When.PERIOD_END:
+            raise serializers.ValidationError({"credit_unused": "When the period ends, no rest is left to credit."})
+        return attrs
 
 
 class ReactivateInput(InputSerializer):
@@ -145,7 +150,7 @@ class SubscriptionSummarySerializer(OutputSerializer[Subscription]):
     features = serializers.DictField(source="plan_version.features", read_only=True)
     payment_method = serializers.CharField(read_only=True)
 
-    concealed = {"metadata": {}}
+    concealed = {"metadata": {}, "cancel_reason": ""}
 
     class Meta:
         model = Subscription

@@ -4,7 +4,7 @@ from typing import Any
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import status
-from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.exceptions import APIException, AuthenticationFailed, NotAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -113,16 +113,16 @@ class Logout(APIView):
     customer_methods = {"POST"}
     further_problems = {401}
 
+    def perform_authentication(self, request: Request) -> None:
+        """Left to `post`: one good token is enough, whatever is wrong with the other."""
+
     @extend_schema(
         operation_id="auth_logout", summary="Sign out", request=serializers.LogoutInput, responses={204: None}
     )
     def post(self, request: Request) -> Response:
-        """Neither token of the session is good any more; also when it has ended before."""
+        """Neither token of the session is good any more; also when it has ended before. One of them is enough."""
         refresh = parsed(serializers.LogoutInput, request).get("refresh")
-        ended = [request.auth.pk] if isinstance(request.auth, Session) else []
-        if refresh is None and not ended:
-            raise NotAuthenticated()
-        services.sign_out(session_ids=[*ended, *([_claims(refresh)["sid"]] if refresh else [])])
+        services.sign_out(session_ids=_named_sessions(request, refresh))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
@@ -155,6 +155,23 @@ def session_of(request: Request) -> Session:
     """The session of a customer, in a view that is closed to API keys."""
     assert isinstance(request.auth, Session)
     return request.auth
+
+
+def _named_sessions(request: Request, refresh: str | None) -> list[str]:
+    """Those of the tokens that are good; raises what is wrong where none is."""
+    found: list[str] = []
+    refusal: APIException = NotAuthenticated()
+    try:
+        found += [request.auth.pk] if isinstance(request.auth, Session) else []
+    except AuthenticationFailed as error:
+        refusal = error
+    try:
+        found += [_claims(refresh)["sid"]] if refresh else []
+    except InvalidRefreshToken as error:
+        refusal = error
+    if not found:
+        raise refusal
+    return found
 
 
 def _claims(token: str) -> RefreshToken:

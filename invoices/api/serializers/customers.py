@@ -74,6 +74,8 @@ class CreditSerializer(OutputSerializer[CreditEntry]):
         fields = ["id", "customer", "kind", "amount", "balance", "currency", "invoice", "reason", "created_at"]
         read_only_fields = fields
 
+    concealed = {"reason": ""}
+
 
 class BalanceSerializer(serializers.Serializer[Any]):
     """Credit in one currency that pays the next invoices."""

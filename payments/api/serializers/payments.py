@@ -65,7 +65,7 @@ class TermsInput(InputSerializer):
 )
 class PaymentInput(TermsInput):
     """POST /payments: for an invoice, for what a subscription owes, or for an order of yours whose invoice is issued by
-    the first request.
+    the first request. A subscription's is paid with its own payment method where none is named.
     """
 
     invoice = serializers.CharField(max_length=40, required=False)
