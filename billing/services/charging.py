@@ -150,8 +150,8 @@ def split_by_time(
 def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
     """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due.
 
-    So does one that a person settles: the days of grace are how long that may take. One that is pending just stays so.
-    Raises what `payments.request_payment` says of a payment method that cannot be used for it.
+    So does one that a person settles. One that is pending just stays so. Raises what `payments.request_payment` says
+    of a payment method that cannot be used for it.
     """
     if invoice.status == InvoiceStatus.PAID:
         return
@@ -160,13 +160,23 @@ def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, re
     if terms is not None:
         try:
             payment = payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
-            if payment.provider not in _settled_by_hand():
-                return
-            obstacle = "somebody has to confirm the payment"
         except Invalid as error:
             if subscription.status == SubscriptionStatus.PENDING:
                 raise
             obstacle = error.detail
+        else:
+            await_confirmation(subscription, payment, actor=actor)
+            return
+    _fall_due(subscription, actor, obstacle)
+
+
+def await_confirmation(subscription: Subscription, payment: Payment, *, actor: Principal) -> None:
+    """Requires its lock. It falls due where a person settles `payment`: that may take as long as the days of grace."""
+    if payment.provider in _settled_by_hand():
+        _fall_due(subscription, actor, "somebody has to confirm the payment")
+
+
+def _fall_due(subscription: Subscription, actor: Principal, obstacle: str) -> None:
     if subscription.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
         moving.fall_due(subscription, actor=actor, reason=obstacle)
 

@@ -26,7 +26,8 @@ def pay_subscription(
 ) -> Created[Payment]:
     """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
-    What it owes after its end can be paid too. Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
+    With `terms` that a person settles, what was not due yet is from now on. What it owes after its end can be paid
+    too. Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
     paying an invoice raises.
     """
     return find_earlier(Payment, key) or _pay(
@@ -52,6 +53,7 @@ def _pay(
         raise NothingDue(subscription_id=subscription.id)
     locked = invoices.lock_invoice(invoice.id)
     payment = payments.request_payment(invoice=locked, terms=terms, actor=actor, key=key, reason=reason)
+    charging.await_confirmation(subscription, payment, actor=actor)
     is_chosen = terms.payment_method or terms.provider or payment.attached_method_id is None
     if is_chosen and subscription.ended_at is None:
         _remember(subscription, payment, actor=actor, reason=reason)
