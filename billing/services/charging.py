@@ -206,9 +206,12 @@ def waits_for_a_person(subscription: Subscription) -> bool:
 
 
 def overdue(subscription: Subscription) -> bool:
-    """Whether it has an invoice that somebody has to pay, be it that one that was declined is being tried again."""
+    """Whether it has an invoice that somebody has to pay, be it that a payment is trying to.
+
+    One that is tried again counts, and one that a person has to confirm; the first try of another does not.
+    """
     tried_again = _caused(subscription, [InvoiceStatus.PROCESSING]).filter(attempts__gt=1)
-    return owed(subscription) is not None or tried_again.exists()
+    return owed(subscription) is not None or tried_again.exists() or waits_for_a_person(subscription)
 
 
 def owed(subscription: Subscription) -> Invoice | None:

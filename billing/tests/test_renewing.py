@@ -254,6 +254,23 @@ def test_a_trial_paid_by_bank_transfer_has_the_days_of_grace_and_no_more() -> No
     assert again(subscription).status == "unpaid"
 
 
+def test_of_two_bank_transfers_both_have_to_come() -> None:
+    """It is past due until the second is confirmed too, whichever came first."""
+    subscription = make_active(make_plan(cycle="week", grace_days=14))
+    services.change_payment_method(
+        actor=MERCHANT_KEY, subscription_id=subscription.id, terms=PaymentTerms(provider="manual")
+    )
+    for _ in range(2):
+        go_to(again(subscription).period_ends_at)
+        renew()
+    statuses = []
+    for payment in reversed(live_payments(subscription)):
+        payments.confirm_payment(actor=MERCHANT_KEY, payment_id=payment.id, reference=f"bank-{payment.id}")
+        outbox.drain()
+        statuses.append(again(subscription).status)
+    assert statuses == ["past_due", "active"]
+
+
 def test_a_payment_by_hand_does_not_stop_the_days_of_grace() -> None:
     """Past due, and paid with a bank transfer that never comes."""
     subscription = make_active()
