@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from billing.models import Subscription, SubscriptionInvoice
-from billing.services import calendar, moving
+from billing.services import calendar, moving, reversals
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db, money
@@ -110,7 +110,7 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
 
     What was used is rounded once, and the rest is credited, so that both are what was charged. Money that has gone back
-    is not credited too.
+    is not credited too; what went back of what was used leaves the rest as it is.
     """
     charged = _charged_line(subscription)
     if charged is None or now >= subscription.period_ends_at:
@@ -118,7 +118,7 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
     _, rest = split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
-    rest = min(rest, charged.amount - payments.amount_given_back(charged.invoice))
+    rest = min(rest, charged.amount - reversals.amount_given_back(charged))
     if rest <= 0:
         return []
     description = f"Not used: {charged.description}"
@@ -232,14 +232,9 @@ def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> N
     """
     for invoice in _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).reverse():
         locked = invoices.lock_invoice(invoice.id)
-        if locked.status in OWED and not _is_taken_back(locked):
+        if locked.status in OWED and not reversals.is_taken_back(locked):
             invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
             payments.refund_whole(invoice=locked, actor=actor, reason=reason)
-
-
-def _is_taken_back(invoice: Invoice) -> bool:
-    reversals = InvoiceLine.objects.filter(reverses__invoice=invoice)
-    return reversals.exclude(invoice__status=InvoiceStatus.VOID).exists()
 
 
 def give_back_paid(subscription: Subscription, *, actor: Principal, reason: str) -> None:
