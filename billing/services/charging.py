@@ -26,6 +26,7 @@ from payments.services import PaymentTerms
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 OWED = (InvoiceStatus.OPEN, InvoiceStatus.FAILED)
+UNSETTLED = (*OWED, InvoiceStatus.PROCESSING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -221,17 +222,20 @@ def owed(subscription: Subscription) -> Invoice | None:
 
 def unsettled(subscription: Subscription) -> Invoice | None:
     """The oldest of its invoices that is not paid, be it that a payment is trying to."""
-    return _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).first()
+    return _caused(subscription, UNSETTLED).first()
 
 
 def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> None:
     """Nobody owes what no payment is trying to pay, and what has paid a part of it goes back.
 
     An invoice stays owed where one that is paid takes back a line of it. The latest goes first: it may take back lines
-    of those before. All are locked, so that what pays one from here on does so once the caller has committed.
+    of those before. All are locked, so that what pays one from here on does so once the caller has committed, and are
+    marked: by that, not by the clocks of two machines, is known what was paid too late.
     """
-    for invoice in _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).reverse():
+    for invoice in _caused(subscription, UNSETTLED).reverse():
         locked = invoices.lock_invoice(invoice.id)
+        if locked.status in UNSETTLED:
+            SubscriptionInvoice.objects.filter(invoice=locked).update(was_unsettled_at_end=True)
         if locked.status in OWED and not reversals.is_taken_back(locked):
             invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
             payments.refund_whole(invoice=locked, actor=actor, reason=reason)

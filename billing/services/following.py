@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from billing.models import Subscription, SubscriptionInvoice
-from billing.services import charging, locks, moving
+from billing.services import charging, locks, moving, reversals
 from billing.states import SubscriptionStatus
 from config.api.principals import system
 from config.kernel import db
@@ -51,12 +51,16 @@ def _follow_declined(subscription: Subscription) -> None:
 
 
 def _follow_ended(subscription: Subscription, event: OutboxEvent) -> None:
-    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid goes back."""
+    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid goes back.
+
+    An invoice stays owed where one that was paid before takes back a line of it: what pays that stays.
+    """
     if not subscription.voids_open_invoices:
         return
     reason = "the subscription was canceled before"
     charging.void_owed(subscription, actor=ACTOR, reason=reason)
     invoice = invoices.lock_invoice(event.aggregate_id)
-    assert subscription.ended_at is not None, subscription.id
-    if event.type == "invoice.paid" and invoice.paid_at is not None and invoice.paid_at >= subscription.ended_at:
+    caused = SubscriptionInvoice.objects.get(invoice=invoice)
+    is_paid_too_late = event.type == "invoice.paid" and caused.was_unsettled_at_end
+    if is_paid_too_late and not reversals.is_taken_back_for_good(invoice):
         charging.give_back(subscription, invoice, actor=ACTOR, reason=reason)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from django.db.models import QuerySet
+
 from invoices.models import Invoice, InvoiceLine
 from invoices.states import InvoiceStatus
 from payments import services as payments
@@ -34,5 +36,14 @@ def _passed_on(charged: InvoiceLine) -> Iterator[InvoiceLine]:
 
 def is_taken_back(invoice: Invoice) -> bool:
     """Whether one that is not void takes back a line of it."""
-    taken_back_by = InvoiceLine.objects.filter(reverses__invoice=invoice)
-    return taken_back_by.exclude(invoice__status=InvoiceStatus.VOID).exists()
+    return _taking_back(invoice).exists()
+
+
+def is_taken_back_for_good(invoice: Invoice) -> bool:
+    """Whether one takes back a line of it that stays paid, though the subscription has ended."""
+    return _taking_back(invoice).exclude(invoice__subscription_invoice__was_unsettled_at_end=True).exists()
+
+
+def _taking_back(invoice: Invoice) -> QuerySet[InvoiceLine]:
+    lines = InvoiceLine.objects.filter(reverses__invoice=invoice)
+    return lines.exclude(invoice__status=InvoiceStatus.VOID)
