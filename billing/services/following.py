@@ -6,7 +6,7 @@ from billing.models import Subscription, SubscriptionInvoice
 from billing.services import charging, locks, moving, reversals
 from billing.states import SubscriptionStatus
 from config.api.principals import system
-from config.kernel import db
+from config.kernel import clock, db
 from invoices import services as invoices
 from outbox.models import OutboxEvent
 
@@ -36,13 +36,22 @@ def follow_invoice(*, event: OutboxEvent) -> None:
 
 
 def _follow_settled(subscription: Subscription, event_type: str) -> None:
-    """Paid, it is active; once nobody owes its first invoice any more, it comes to nothing."""
+    """Paid, it is active; once nobody owes its first invoice any more, it comes to nothing.
+
+    Where nobody owes what an unpaid one was suspended for, no period begins for it: nobody has paid.
+    """
     if subscription.status == SubscriptionStatus.ACTIVE or charging.overdue(subscription):
         return
-    if event_type == "invoice.voided" and subscription.status == SubscriptionStatus.PENDING:
+    is_voided = event_type == "invoice.voided"
+    if is_voided and subscription.status == SubscriptionStatus.PENDING:
         moving.expire(subscription, actor=ACTOR, reason="the first invoice was voided")
-    else:
+    elif not (is_voided and _is_over(subscription)):
         moving.activate(subscription, actor=ACTOR, reason="nothing is owed any more")
+
+
+def _is_over(subscription: Subscription) -> bool:
+    """Whether to go on would be a period that nobody has asked for."""
+    return subscription.status == SubscriptionStatus.UNPAID and subscription.period_ends_at <= clock.now()
 
 
 def _follow_declined(subscription: Subscription) -> None:
