@@ -122,6 +122,11 @@ class SubscriptionInvoice(PreparedModel):
     subscription = models.ForeignKey(Subscription, on_delete=models.PROTECT, related_name="billed")
     invoice = models.OneToOneField(Invoice, on_delete=models.PROTECT, related_name="subscription_invoice")
     period = models.PositiveIntegerField(null=True, help_text=_("Empty for what a change within a period costs."))
+    was_unsettled_at_end = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Nobody was to owe it once the subscription had ended: what pays it later goes back."),
+    )
     created_at = models.DateTimeField()
 
     class Meta:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from billing.models import Subscription, SubscriptionInvoice
-from billing.services import calendar, moving
+from billing.services import calendar, moving, reversals
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db, money
@@ -26,6 +26,7 @@ from payments.services import PaymentTerms
 _MICROSECOND = datetime.timedelta(microseconds=1)
 
 OWED = (InvoiceStatus.OPEN, InvoiceStatus.FAILED)
+UNSETTLED = (*OWED, InvoiceStatus.PROCESSING)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +111,7 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     """Requires its lock. The line that takes back what was charged for the rest of the period; none if nothing was.
 
     What was used is rounded once, and the rest is credited, so that both are what was charged. Money that has gone back
-    is not credited too.
+    is not credited too; what went back of what was used leaves the rest as it is.
     """
     charged = _charged_line(subscription)
     if charged is None or now >= subscription.period_ends_at:
@@ -118,7 +119,7 @@ def unused(subscription: Subscription, *, now: datetime.datetime) -> list[Line]:
     assert charged.starts_at is not None, charged.id
     assert charged.ends_at is not None, charged.id
     _, rest = split_by_time(charged.amount, charged.starts_at, now, charged.ends_at)
-    rest = min(rest, charged.amount - payments.amount_given_back(charged.invoice))
+    rest = min(rest, charged.amount - reversals.amount_given_back(charged))
     if rest <= 0:
         return []
     description = f"Not used: {charged.description}"
@@ -150,8 +151,8 @@ def split_by_time(
 def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, reason: str) -> None:
     """Pay what is due on `invoice` with what the subscription is paid with; with nothing to pay with, it falls due.
 
-    So does one that a person settles: the days of grace are how long that may take. One that is pending just stays so.
-    Raises what `payments.request_payment` says of a payment method that cannot be used for it.
+    So does one that a person settles. One that is pending just stays so. Raises what `payments.request_payment` says
+    of a payment method that cannot be used for it.
     """
     if invoice.status == InvoiceStatus.PAID:
         return
@@ -160,13 +161,23 @@ def charge(subscription: Subscription, invoice: Invoice, *, actor: Principal, re
     if terms is not None:
         try:
             payment = payments.request_payment(invoice=invoice, terms=terms, actor=actor, key=None, reason=reason)
-            if payment.provider not in _settled_by_hand():
-                return
-            obstacle = "somebody has to confirm the payment"
         except Invalid as error:
             if subscription.status == SubscriptionStatus.PENDING:
                 raise
             obstacle = error.detail
+        else:
+            await_confirmation(subscription, payment, actor=actor)
+            return
+    _fall_due(subscription, actor, obstacle)
+
+
+def await_confirmation(subscription: Subscription, payment: Payment, *, actor: Principal) -> None:
+    """Requires its lock. It falls due where a person settles `payment`: that may take as long as the days of grace."""
+    if payment.provider in _settled_by_hand():
+        _fall_due(subscription, actor, "somebody has to confirm the payment")
+
+
+def _fall_due(subscription: Subscription, actor: Principal, obstacle: str) -> None:
     if subscription.status in (SubscriptionStatus.TRIALING, SubscriptionStatus.ACTIVE):
         moving.fall_due(subscription, actor=actor, reason=obstacle)
 
@@ -196,9 +207,12 @@ def waits_for_a_person(subscription: Subscription) -> bool:
 
 
 def overdue(subscription: Subscription) -> bool:
-    """Whether it has an invoice that somebody has to pay, be it that one that was declined is being tried again."""
+    """Whether it has an invoice that somebody has to pay, be it that a payment is trying to.
+
+    One that is tried again counts, and one that a person has to confirm; the first try of another does not.
+    """
     tried_again = _caused(subscription, [InvoiceStatus.PROCESSING]).filter(attempts__gt=1)
-    return owed(subscription) is not None or tried_again.exists()
+    return owed(subscription) is not None or tried_again.exists() or waits_for_a_person(subscription)
 
 
 def owed(subscription: Subscription) -> Invoice | None:
@@ -208,25 +222,23 @@ def owed(subscription: Subscription) -> Invoice | None:
 
 def unsettled(subscription: Subscription) -> Invoice | None:
     """The oldest of its invoices that is not paid, be it that a payment is trying to."""
-    return _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).first()
+    return _caused(subscription, UNSETTLED).first()
 
 
 def void_owed(subscription: Subscription, *, actor: Principal, reason: str) -> None:
     """Nobody owes what no payment is trying to pay, and what has paid a part of it goes back.
 
     An invoice stays owed where one that is paid takes back a line of it. The latest goes first: it may take back lines
-    of those before. All are locked, so that what pays one from here on does so once the caller has committed.
+    of those before. All are locked, so that what pays one from here on does so once the caller has committed, and are
+    marked: by that, not by the clocks of two machines, is known what was paid too late.
     """
-    for invoice in _caused(subscription, (*OWED, InvoiceStatus.PROCESSING)).reverse():
+    for invoice in _caused(subscription, UNSETTLED).reverse():
         locked = invoices.lock_invoice(invoice.id)
-        if locked.status in OWED and not _is_taken_back(locked):
+        if locked.status in UNSETTLED:
+            SubscriptionInvoice.objects.filter(invoice=locked).update(was_unsettled_at_end=True)
+        if locked.status in OWED and not reversals.is_taken_back(locked):
             invoices.void(invoice=locked, customer=subscription.customer, actor=actor, reason=reason)
             payments.refund_whole(invoice=locked, actor=actor, reason=reason)
-
-
-def _is_taken_back(invoice: Invoice) -> bool:
-    reversals = InvoiceLine.objects.filter(reverses__invoice=invoice)
-    return reversals.exclude(invoice__status=InvoiceStatus.VOID).exists()
 
 
 def give_back_paid(subscription: Subscription, *, actor: Principal, reason: str) -> None:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from billing.models import Subscription, SubscriptionInvoice
-from billing.services import charging, locks, moving
+from billing.services import charging, locks, moving, reversals
 from billing.states import SubscriptionStatus
 from config.api.principals import system
-from config.kernel import db
+from config.kernel import clock, db
 from invoices import services as invoices
 from outbox.models import OutboxEvent
 
@@ -36,13 +36,22 @@ def follow_invoice(*, event: OutboxEvent) -> None:
 
 
 def _follow_settled(subscription: Subscription, event_type: str) -> None:
-    """Paid, it is active; once nobody owes its first invoice any more, it comes to nothing."""
+    """Paid, it is active; once nobody owes its first invoice any more, it comes to nothing.
+
+    Where nobody owes what an unpaid one was suspended for, no period begins for it: nobody has paid.
+    """
     if subscription.status == SubscriptionStatus.ACTIVE or charging.overdue(subscription):
         return
-    if event_type == "invoice.voided" and subscription.status == SubscriptionStatus.PENDING:
+    is_voided = event_type == "invoice.voided"
+    if is_voided and subscription.status == SubscriptionStatus.PENDING:
         moving.expire(subscription, actor=ACTOR, reason="the first invoice was voided")
-    else:
+    elif not (is_voided and _is_over(subscription)):
         moving.activate(subscription, actor=ACTOR, reason="nothing is owed any more")
+
+
+def _is_over(subscription: Subscription) -> bool:
+    """Whether to go on would be a period that nobody has asked for."""
+    return subscription.status == SubscriptionStatus.UNPAID and subscription.period_ends_at <= clock.now()
 
 
 def _follow_declined(subscription: Subscription) -> None:
@@ -51,12 +60,16 @@ def _follow_declined(subscription: Subscription) -> None:
 
 
 def _follow_ended(subscription: Subscription, event: OutboxEvent) -> None:
-    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid goes back."""
+    """A payment was still under way when it ended. Where nobody was to owe anything, what has paid goes back.
+
+    An invoice stays owed where one that was paid before takes back a line of it: what pays that stays.
+    """
     if not subscription.voids_open_invoices:
         return
     reason = "the subscription was canceled before"
     charging.void_owed(subscription, actor=ACTOR, reason=reason)
     invoice = invoices.lock_invoice(event.aggregate_id)
-    assert subscription.ended_at is not None, subscription.id
-    if event.type == "invoice.paid" and invoice.paid_at is not None and invoice.paid_at >= subscription.ended_at:
+    caused = SubscriptionInvoice.objects.get(invoice=invoice)
+    is_paid_too_late = event.type == "invoice.paid" and caused.was_unsettled_at_end
+    if is_paid_too_late and not reversals.is_taken_back_for_good(invoice):
         charging.give_back(subscription, invoice, actor=ACTOR, reason=reason)

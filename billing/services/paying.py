@@ -27,7 +27,8 @@ def pay_subscription(
     """Pay the oldest invoice it owes, and what comes later, with `terms`. A trial ends: its first period begins now.
 
     Without `terms` it is paid with what the subscription is paid with, as a renewal is, and nothing changes later.
-    What it owes after its end can be paid too. Raises SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
+    With what a person settles, what was not due yet is from now on. What it owes after its end can be paid too. Raises
+    SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
     paying an invoice raises.
     """
     return find_earlier(Payment, key) or _pay(
@@ -54,6 +55,7 @@ def _pay(
     locked = invoices.lock_invoice(invoice.id)
     paid_with = terms if terms != PaymentTerms() else charging.terms_of(subscription) or terms
     payment = payments.request_payment(invoice=locked, terms=paid_with, actor=actor, key=key, reason=reason)
+    charging.await_confirmation(subscription, payment, actor=actor)
     is_chosen = terms.payment_method or terms.provider or payment.attached_method_id is None
     if is_chosen and subscription.ended_at is None:
         _remember(subscription, payment, actor=actor, reason=reason)

@@ -235,6 +235,40 @@ def test_with_a_bank_transfer_that_never_comes_it_is_not_served_for_ever() -> No
     assert again(subscription).status == "active"
 
 
+def test_a_trial_paid_by_bank_transfer_has_the_days_of_grace_and_no_more() -> None:
+    """It owes from the moment the payment is asked for, and is served until its days of grace are over."""
+    subscription = make_trial()
+    services.pay_subscription(
+        actor=principals.customer(subscription.customer_id),
+        subscription_id=subscription.id,
+        terms=PaymentTerms(provider="manual"),
+        key=make_key(),
+    )
+    outbox.drain()
+    asked = again(subscription)
+    assert (asked.status, asked.period) == ("past_due", 1)
+    go_to(clock.now() + datetime.timedelta(days=7))
+    renew()
+    assert again(subscription).status == "unpaid"
+
+
+def test_of_two_bank_transfers_both_have_to_come() -> None:
+    """It is past due until the second is confirmed too, whichever came first."""
+    subscription = make_active(make_plan(cycle="week", grace_days=14))
+    services.change_payment_method(
+        actor=MERCHANT_KEY, subscription_id=subscription.id, terms=PaymentTerms(provider="manual")
+    )
+    for _ in range(2):
+        go_to(again(subscription).period_ends_at)
+        renew()
+    statuses = []
+    for payment in reversed(live_payments(subscription)):
+        payments.confirm_payment(actor=MERCHANT_KEY, payment_id=payment.id, reference=f"bank-{payment.id}")
+        outbox.drain()
+        statuses.append(again(subscription).status)
+    assert statuses == ["past_due", "active"]
+
+
 def test_a_payment_by_hand_does_not_stop_the_days_of_grace() -> None:
     """Past due, and paid with a bank transfer that never comes."""
     subscription = make_active()

@@ -183,8 +183,9 @@ def unlike_their_invoices() -> Iterator[str]:
         found = invoices.get(id, [])
         owes = any(each in OWED for each in found)
         owes_or_pays = owes or InvoiceStatus.PROCESSING in found
+        is_let_off = status == "unpaid" and InvoiceStatus.VOID in found
         if (status in ("trialing", "active") and owes) or (
-            status in ("pending", "past_due", "unpaid") and not owes_or_pays
+            status in ("pending", "past_due", "unpaid") and not owes_or_pays and not is_let_off
         ):
             yield f"{id} is {status}, its invoices are {found}"
 
@@ -204,13 +205,26 @@ def left_undone() -> Iterator[str]:
 def kept_in_the_end() -> Iterator[str]:
     """What was paid for a subscription that had ended before it began, or was to owe nothing, went back."""
     for row in Subscription.objects.exclude(ended_at=None).filter(voids_open_invoices=True):
-        paid = Invoice.objects.filter(subscription_invoice__subscription=row, paid_at__gt=row.ended_at)
-        for invoice in paid:
+        for invoice in _paid_after(row):
             if invoice.amount_refunded < invoice.amount_paid and not _is_for_a_person(invoice):
                 yield f"{row.id} ended before {invoice.id} was paid: {invoice.amount_refunded} of it went back"
             given = CreditEntry.objects.filter(invoice=invoice, kind=CreditKind.GRANTED).first()
             if invoice.amount_credited != (given.amount if given else 0):
                 yield f"{row.id} ended before {invoice.id} was paid, also by credit: {given!r} went back"
+
+
+def _paid_after(row: Subscription) -> list[Invoice]:
+    """Its invoices that were paid once it had ended; not what stayed owed, since one paid before takes back of it."""
+    end = made("evt", _told(row.id)[-1].id)
+    caused = Invoice.objects.filter(subscription_invoice__subscription=row, status=InvoiceStatus.PAID)
+    late = [invoice for invoice in caused if _paid(invoice) > end]
+    reversals = InvoiceLine.objects.exclude(invoice__status=InvoiceStatus.VOID).exclude(invoice__in=late)
+    owed = set(reversals.filter(reverses__invoice__in=late).values_list("reverses__invoice", flat=True))
+    return [invoice for invoice in late if invoice.id not in owed]
+
+
+def _paid(invoice: Invoice) -> int:
+    return max((made("evt", each.id) for each in _told(invoice.id) if each.type == "invoice.paid"), default=0)
 
 
 def _is_for_a_person(invoice: Invoice) -> bool:
