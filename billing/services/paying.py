@@ -28,8 +28,7 @@ def pay_subscription(
 
     Without `terms` it is paid with what the subscription is paid with, as a renewal is, and nothing changes later.
     With what a person settles, what was not due yet is from now on. What it owes after its end can be paid too. Raises
-    SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what
-    paying an invoice raises.
+    SubscriptionNotFound, NothingDue, IdempotencyKeyReused, and what paying an invoice raises.
     """
     return find_earlier(Payment, key) or _pay(
         actor=actor, subscription_id=subscription_id, terms=terms, key=key, reason=reason
