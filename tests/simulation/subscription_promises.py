@@ -103,12 +103,17 @@ def _moment(text: str) -> datetime.datetime:
 
 
 def _billed_twice(id: str) -> Iterator[str]:
-    """For no time it is charged for two plans, or twice for one, but for what was taken back."""
+    """For no time it is charged for two plans, or twice for one, but for what was taken back.
+
+    What went back, or was to, or is disputed, may not have been taken back besides.
+    """
     lines = InvoiceLine.objects.filter(invoice__subscription_invoice__subscription=id).exclude(
         invoice__status=InvoiceStatus.VOID
     )
     steps: dict[datetime.datetime, int] = {}
-    for line in lines.filter(reverses=None, amount__gt=0, starts_at__isnull=False).exclude(description__contains=": "):
+    charged = lines.filter(reverses=None, amount__gt=0, starts_at__isnull=False).exclude(description__contains=": ")
+    charged = charged.exclude(invoice__in=Refund.objects.values("invoice"))
+    for line in charged.exclude(invoice__in=Dispute.objects.values("invoice")):
         _count(steps, line, 1)
     for line in lines.exclude(reverses=None):
         _count(steps, line, -1)
