@@ -1,6 +1,6 @@
 """`python -m bench.seed_renewals COUNT`: so many subscriptions of one plan, each of a customer of its own, are due now.
 
-Those that are there already are due once more, for another period.
+The first of them, if they are there already, are due once more, for another period.
 """
 
 import datetime
@@ -20,8 +20,10 @@ def main() -> None:
     django.setup()
     from billing.models import Subscription
 
-    _make_due_again()
-    missing = int(sys.argv[1]) - Subscription.objects.count()
+    count = int(sys.argv[1])
+    known = Subscription.objects.count()
+    _make_due_again(min(known, count))
+    missing = count - known
     for start in range(0, missing, CHUNK):
         _insert(min(CHUNK, missing - start))
 
@@ -56,11 +58,13 @@ def _over(now: datetime.datetime) -> dict[str, object]:
     return {"anchor_cycles": 0, "period_starts_at": now - SINCE, "period_ends_at": ends_at, "due_at": ends_at}
 
 
-def _make_due_again() -> None:
+def _make_due_again(count: int) -> None:
     from billing.models import Subscription
     from config.kernel import clock
 
-    Subscription.objects.update(**_over(clock.now()))
+    if count:
+        last = Subscription.objects.order_by("id").values_list("id", flat=True)[count - 1]
+        Subscription.objects.filter(id__lte=last).update(**_over(clock.now()))
 
 
 def _versions() -> Iterator[object]:

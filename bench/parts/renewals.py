@@ -38,6 +38,7 @@ def study(bench: Bench) -> Study:
                 (count, processes): _renew(bench, environment, count=count, processes=processes)
                 for count, processes in ((few, 1), *((few, each) for each in PROCESSES), (many, 1))
             }
+            few_again = _renew(bench, environment, count=few, processes=1)
         figures: dict[str, float] = {}
         for (count, processes), renewed in found.items():
             figures[f"{count:,} due, {processes} at it: renewals/s"] = renewed.per_second
@@ -45,12 +46,17 @@ def study(bench: Bench) -> Study:
             figures[f"{count:,} due, {processes} at it: peak MiB"] = renewed.peak_mib
         one, all_of_them = found[few, 1], found[many, 1]
         limits = [
-            Limit("times the time for each", one.per_second / all_of_them.per_second, FLAT),
+            Limit("times the time for each", _mean(one, few_again) / all_of_them.per_second, FLAT),
             Limit("times the memory", all_of_them.peak_mib / one.peak_mib, FLAT),
         ]
         return Finding(figures, "with durable commits", limits)
 
     return Study("renewals", measure)
+
+
+def _mean(before: Renewed, after: Renewed) -> float:
+    """How many a second; the machine may be slower in the end than it was, whatever is renewed."""
+    return 2 / (1 / before.per_second + 1 / after.per_second)
 
 
 def _environment() -> dict[str, str]:

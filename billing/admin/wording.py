@@ -18,7 +18,7 @@ def next_step(subscription: Subscription) -> str:
     if subscription.ended_at is not None:
         return gettext("Nothing: it has ended.")
     if subscription.due_at is None:
-        return gettext("Nothing, until somebody pays what it owes.")
+        return gettext("Nothing, until somebody pays what it owes, or cancels it.")
     if subscription.status == SubscriptionStatus.PENDING:
         return gettext("It expires, unless its first invoice is paid before.")
     if subscription.status == SubscriptionStatus.PAST_DUE and subscription.due_at < subscription.period_ends_at:

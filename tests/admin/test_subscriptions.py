@@ -121,7 +121,7 @@ def test_what_comes_next_is_said_for_every_state() -> None:
     go_to(clock.now() + datetime.timedelta(days=8))
     services.renew_due()
     ends = {each.status: next_step(each) for each in Subscription.objects.all()}
-    assert ends["unpaid"] == "Nothing, until somebody pays what it owes."
+    assert ends["unpaid"] == "Nothing, until somebody pays what it owes, or cancels it."
     assert ends["canceled"] == "Nothing: it has ended."
 
 
