@@ -24,7 +24,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of one `xdist_group` on one worker: xdist 3.8 writes that where pytest 9.2 does not read (xdist#1386)."""
+    """What is slow comes first; tests of one `xdist_group` on one worker.
+
+    xdist 3.8 writes the group where pytest 9.2 does not read (xdist#1386).
+    """
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
     for item in items:
         grouped = vars(item).get("_nodeid")
         if grouped:

@@ -29,6 +29,7 @@ def statements(client: Client, address: str, data: Any = None) -> int:
     return len(captured)
 
 
+@pytest.mark.slow
 def test_every_list_filter_search_and_page_opens() -> None:
     """200 for each, and there is a row of every model to try it on."""
     fill()
@@ -47,6 +48,7 @@ def test_every_list_filter_search_and_page_opens() -> None:
         assert client.get(url(model, "change", quote(row.pk))).status_code == 200, model
 
 
+@pytest.mark.slow
 def test_a_list_costs_the_same_for_five_rows_and_for_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Statements, per model; what a row refers to comes with it. Nothing is too much to be counted."""
     monkeypatch.setattr(paginator, "COUNTED_ROWS", 5000)

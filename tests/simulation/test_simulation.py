@@ -41,6 +41,7 @@ def simulate(*arguments: str, hash_seed: int = 0) -> "subprocess.CompletedProces
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=environment)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("first", "seeds", "moves", "of_50_steps"), [MANY_SHORT, FEW_LONG, *LONG])
 def test_no_seed_breaks_a_promise(first: int, seeds: int, moves: int, of_50_steps: int) -> None:
