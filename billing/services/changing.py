@@ -55,9 +55,10 @@ def change_plan(
     """
     subscription = locks.lock(subscription_id, actor)
     renewing.catch_up(subscription)
-    if subscription.status not in CHANGEABLE:
+    status = SubscriptionStatus.CANCELED if _has_run_out(subscription) else subscription.status
+    if status not in CHANGEABLE:
         raise ForbiddenTransition(
-            action="change the plan of", resource="subscription", status=subscription.status, id=subscription.id
+            action="change the plan of", resource="subscription", status=status, id=subscription.id
         )
     if _takes_back(subscription, plan_id):
         subscription.next_plan_version = None
@@ -74,6 +75,11 @@ def change_plan(
     else:
         _change_now(subscription, version, actor=actor, reason=reason)
     return subscription
+
+
+def _has_run_out(subscription: Subscription) -> bool:
+    """Whether it was to be canceled with its period, which is over, though nobody has ended it yet."""
+    return subscription.cancels_at_period_end and subscription.period_ends_at <= clock.now()
 
 
 def _takes_back(subscription: Subscription, plan_id: str) -> bool:

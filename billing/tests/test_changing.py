@@ -248,6 +248,16 @@ def test_a_period_that_has_just_ended_is_renewed_first() -> None:
     assert [invoice.amount for invoice in invoices_of(subscription)][:2] == [1000, 1000]
 
 
+@pytest.mark.parametrize("when", [None, *When])
+def test_what_was_to_end_with_its_period_is_not_changed_after_it(when: When | None) -> None:
+    """Though nobody has ended it yet."""
+    for subscription in (make_active(), make_trial()):
+        services.cancel_subscription(actor=MERCHANT_KEY, subscription_id=subscription.id, when=When.PERIOD_END)
+        go_to(subscription.period_ends_at + datetime.timedelta(days=40))
+        with pytest.raises(ForbiddenTransition, match="in canceled status"):
+            change(subscription, make_plan(3000, name="Pro"), when=when)
+
+
 @pytest.mark.parametrize("cheaper", [{"amount": 0}, {"amount": 20_000, "cycle": "year"}])
 def test_customers_wait_for_what_costs_less(cheaper: dict[str, Any]) -> None:
     """The merchant decides who is credited; what costs more may begin now, or later, as they like."""

@@ -233,7 +233,8 @@ class Customer:
 
     def _change(self, life: Life, act: Act) -> str:
         self._catch_up(life, act.at)
-        if life.status not in ("trialing", "active") or life.is_past_due(act.at):
+        has_run_out = life.is_leaving and act.at >= life.ends_at
+        if not life.is_served or life.is_past_due(act.at) or has_run_out:
             return "forbidden_transition"
         if life.following is not None and life.following.offer != act.offer == life.price.offer:
             life.following = None
