@@ -47,6 +47,8 @@ class Customer:
             )
             if at >= ENDS:
                 return self
+            for each in self.lives:
+                each.in_flight.clear()
             if life is None:
                 self.told.append(self._act(acts.pop(0)))
             elif rank == 0:
@@ -146,7 +148,7 @@ class Customer:
     def _ask(self, life: Life, bill: Bill, at: int) -> None:
         decline = self._script.declines.get((life.family, self._asked[life.family]))
         self._asked[life.family] += 1
-        life.asked[len(life.bills) - 1] = at
+        life.in_flight.add(len(life.bills) - 1)
         if decline is not None:
             bill.status = "owed"
             life.unpaid[len(life.bills) - 1] = recovery(decline, at)
@@ -167,20 +169,19 @@ class Customer:
             life.bills[place].credited = 0
         life.unpaid.clear()
 
-    def _give_back(self, life: Life, at: int) -> None:
-        """What was asked for in this moment is paid, and goes back; credit too."""
+    def _give_back(self, life: Life) -> None:
+        """What was asked for just now is paid, and goes back; credit too."""
         currency = self._year.offers[life.price.offer].currency
-        for place, asked_at in life.asked.items():
-            if asked_at == at and place not in life.unpaid:
-                self.credit[currency] += life.bills[place].credited
+        for place in life.in_flight - life.unpaid.keys():
+            self.credit[currency] += life.bills[place].credited
 
     def _end(self, life: Life, at: int, *, credit_unused: bool = False) -> None:
         """What was used over a limit is billed, unless nobody is to owe anything. What is owed is not credited."""
         lines = [] if life.voids else self._over(life)
         if life.voids:
-            self._give_back(life, at)
+            self._give_back(life)
             self._void(life)
-        if credit_unused and not life.is_unsettled(at):
+        if credit_unused and not life.is_unsettled:
             lines += self._unused(life, at)
         if lines:
             self._bill(life, at, [*lines], period=None)
@@ -234,7 +235,7 @@ class Customer:
     def _change(self, life: Life, act: Act) -> str:
         self._catch_up(life, act.at)
         has_run_out = life.is_leaving and act.at >= life.ends_at
-        if not life.is_served or life.is_past_due(act.at) or has_run_out:
+        if not life.is_served or life.is_past_due or has_run_out:
             return "forbidden_transition"
         if life.following is not None and life.following.offer != act.offer == life.price.offer:
             life.following = None
@@ -253,7 +254,7 @@ class Customer:
 
     def _change_now(self, life: Life, price: Price, at: int) -> str:
         """What would become credit has to be paid first."""
-        is_unsettled, lines = life.is_unsettled(at), [*self._unused(life, at)]
+        is_unsettled, lines = life.is_unsettled, [*self._unused(life, at)]
         period = None
         if price.cycle == life.price.cycle:
             life.price, life.following = price, None

@@ -74,8 +74,8 @@ class Life:
     """By which the use of the period is billed: of the latest plan in it that has one."""
     charged: Line | None = None
     bills: list[Bill] = dataclasses.field(default_factory=list)
-    asked: dict[int, int] = dataclasses.field(default_factory=dict)
-    """When somebody was asked to pay, by the place of the bill."""
+    in_flight: set[int] = dataclasses.field(default_factory=set)
+    """The places of the bills that were asked for just now, of which nobody has heard yet."""
     unpaid: dict[int, int] = dataclasses.field(default_factory=dict)
     """When somebody pays after all, by the place of the bill."""
 
@@ -83,12 +83,13 @@ class Life:
     def has_ended(self) -> bool:
         return self.status in ("canceled", "expired")
 
-    def is_past_due(self, at: int) -> bool:
-        """Nobody has heard yet of what was asked for in this moment."""
-        return any(self.asked[place] < at for place in self.unpaid)
+    @property
+    def is_past_due(self) -> bool:
+        return bool(self.unpaid.keys() - self.in_flight)
 
-    def is_unsettled(self, at: int) -> bool:
-        return bool(self.unpaid) or at in self.asked.values()
+    @property
+    def is_unsettled(self) -> bool:
+        return bool(self.unpaid) or bool(self.in_flight)
 
     @property
     def is_served(self) -> bool:
