@@ -54,7 +54,7 @@ BUGS = (
                 "                    result = use_case()\n",
             ),
         ),
-        says=r"was answered with Answer\(status=500",
+        says=r"was answered with Answer\(status=500|event_sequence: ",
     ),
     Bug(
         "money is reserved without the lock",
