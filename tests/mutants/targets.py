@@ -17,10 +17,6 @@ AT_ONCE = (*KEYS, "tests/concurrency/test_paying_at_once.py", "tests/deadlocks/t
 SIGNATURES = ("payments/tests/providers/test_signing.py", "webhooks/inbound/tests/test_signatures.py")
 SPLITTING = ("config/kernel/tests/test_money_split.py", "invoices/tests/test_api.py")
 CREDIT = ("invoices/tests/test_credit.py", "invoices/tests/test_reversing.py", "invoices/tests/test_credit_api.py")
-SUBSCRIBING = tuple(
-    f"billing/tests/test_{each}.py"
-    for each in ("services", "changing", "canceling", "renewing", "following", "proration", "metering", "using", "api")
-)
 VERIFYING = ("SimulatedProvider.verify_webhook",)
 BOOKS = ("invoices/tests", "tests/books/test_trial_balance.py", "payments/tests/test_outcomes.py")
 
@@ -61,14 +57,6 @@ TARGETS = (
     Target("payments/services/outcomes.py", "money", PAYMENTS),
     Target("payments/services/schedule.py", "money", PAYMENTS),
     Target("payments/services/disposing.py", "money", PAYMENTS),
-    Target("billing/states.py", "states", ("billing/tests/test_states.py", *SUBSCRIBING)),
-    Target("billing/services/calendar.py", "subscriptions", ("billing/tests/test_calendar.py", *SUBSCRIBING)),
-    Target("billing/services/charging.py", "subscriptions", ("billing/tests/test_proration.py", *SUBSCRIBING)),
-    Target("billing/services/changing.py", "subscriptions", ("billing/tests/test_changing.py", *SUBSCRIBING)),
-    Target("billing/services/canceling.py", "subscriptions", ("billing/tests/test_canceling.py", *SUBSCRIBING)),
-    Target("billing/services/metering.py", "subscriptions", ("billing/tests/test_metering.py", *SUBSCRIBING)),
-    Target("billing/services/renewing.py", "subscriptions", ("billing/tests/test_renewing.py", *SUBSCRIBING)),
-    Target("billing/services/paying.py", "subscriptions", ("billing/tests/test_services.py", *SUBSCRIBING)),
     Target("config/api/idempotency.py", "idempotency", KEYS, on_mariadb=AT_ONCE),
     Target("config/api/idempotency_header.py", "idempotency", KEYS),
     Target("payments/providers/simulated/signing.py", "signatures", SIGNATURES),
