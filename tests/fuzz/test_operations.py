@@ -76,7 +76,6 @@ def assert_held(report: Report) -> None:
     check_invariants()
 
 
-@pytest.mark.slow
 def test_every_operation_answers_as_documented(port: int, committed_api: ApiConsumer) -> None:
     """Examples, edge cases of every schema, random requests and chains of them: no 5xx and nothing undocumented."""
     report = attack(
