@@ -56,7 +56,7 @@ def cancel_subscription(
     say, and the first stays said until it is reactivated. Periods that have begun meanwhile are billed first. Raises
     SubscriptionNotFound, CancelScheduled, OnlyForMerchants, and ForbiddenTransition once it has ended.
     """
-    _check_allowed(actor, void_open_invoices=void_open_invoices, credit_unused=credit_unused)
+    check_merchant(actor, void_open_invoices=void_open_invoices, credit_unused=credit_unused)
     subscription = locks.lock(subscription_id, actor)
     renewing.catch_up(subscription)
     if subscription.ended_at is not None:
@@ -74,7 +74,8 @@ def cancel_subscription(
     return subscription
 
 
-def _check_allowed(actor: Principal, **asked: bool) -> None:
+def check_merchant(actor: Principal, **asked: bool) -> None:
+    """Raises OnlyForMerchants, naming the fields by which a customer has asked for it."""
     fields = [field for field, is_asked in asked.items() if is_asked]
     if fields and actor.kind == "customer":
         raise OnlyForMerchants(*fields)

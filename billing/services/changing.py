@@ -6,7 +6,7 @@ from fractions import Fraction
 from billing import events
 from billing.models import Cycle, PlanVersion, Subscription
 from billing.services import calendar, charging, locks, metering, moving, plans, renewing
-from billing.services.canceling import OnlyForMerchants, When
+from billing.services.canceling import When, check_merchant
 from billing.states import SubscriptionStatus
 from config.api.principals import Principal
 from config.kernel import clock, db
@@ -67,8 +67,7 @@ def change_plan(
     plan, version = plans.offered(plan_id)
     _check(subscription, version, family=plan.family, when=when)
     usual = _default_when(subscription, version)
-    if when == When.NOW != usual and actor.kind == "customer":
-        raise OnlyForMerchants("when")
+    check_merchant(actor, when=when == When.NOW and usual == When.PERIOD_END)
     if (when or usual) == When.PERIOD_END:
         subscription.next_plan_version = version
         moving.note(subscription, events.SubscriptionChangeScheduled, actor=actor, reason=reason)
